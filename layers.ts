@@ -1,0 +1,32 @@
+/**
+ * Which units of `src/` each unit may import. A unit is the longest prefix of a file's path that is a key here.
+ * Read by the linter (`oxlint.config.ts`) and by `test/architecture.test.ts`, which also holds ARCHITECTURE.md against it.
+ */
+export const layers: Readonly<Record<string, readonly string[]>> = {
+  /** Clock, randomness, hashes, durations, errors, sealing: the only place that may touch the ambient world. */
+  base: [],
+  /** What the compiler writes and the proxy reads. */
+  ir: ["base"],
+  /** User-facing resources: shape, semantic checks, defaults, references. */
+  model: ["base"],
+  /** traceparent, spans, OTLP. */
+  telemetry: ["base"],
+  /** Pure: which rule a request takes, and why. */
+  "proxy/match": ["ir", "base"],
+  /** Pure: what is done to the request and the response; `decide` lives beside the table of filters. */
+  "proxy/filters": ["proxy/match", "ir", "base"],
+  /** The data plane. No zod, no API model. */
+  proxy: ["proxy/match", "proxy/filters", "ir", "telemetry", "base"],
+  /** Pure planners of groups, health, and the Group object around them. */
+  instances: ["base"],
+  /** Resources to snapshots and group specifications: the one unit that knows `model` and `ir`. */
+  "control/compiler": ["model", "ir", "instances", "base"],
+  /** The control Worker. It shares the proxy's decision function and nothing else of the proxy. */
+  control: ["control/compiler", "proxy/match", "proxy/filters", "model", "ir", "instances", "base"],
+  /** Typed client of the control API. */
+  client: ["base"],
+  /** The emulator: Workers in miniflare, VMs as local processes. */
+  dev: ["proxy", "telemetry", "instances", "ir", "client", "base"],
+  /** Commands for people and programs. */
+  cli: ["client", "dev", "model", "base"],
+};

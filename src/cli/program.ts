@@ -1,0 +1,168 @@
+/** Every command with its options. A command's module exports `run(positionals…, options)` and is imported only when it is called. */
+import { Command, type CommanderError, InvalidArgumentError, Option } from "commander";
+import { exitCodes } from "./exit.ts";
+
+/** The whole command line. Wrong usage ends the process with status 2. */
+export function program(): Command {
+  const root = new Command("wayside")
+    .description("A service mesh for virtual machines: Traffic Director for your VMs, on edge Workers.")
+    .version("0.1.0")
+    .showHelpAfterError("wayside --help, or wayside COMMAND --help, tells what there is.")
+    .exitOverride((failure: CommanderError) => process.exit(failure.exitCode === 0 ? exitCodes.fine : exitCodes.usage));
+  addDev(root);
+  addFileCommands(root);
+  addResourceCommands(root);
+  addMeshCommands(root);
+  addVmCommands(root);
+  addSecretCommands(root);
+  return root;
+}
+
+/** Options of every command that talks to a control API. */
+function withApi(command: Command): Command {
+  return withProject(
+    command.addOption(
+      new Option("--api <url>", "origin of the control API").env("WAYSIDE_API").default("http://127.0.0.1:8787").argParser(origin),
+    ),
+  )
+    .addOption(new Option("--token <token>", "bearer token; wayside dev asks for none").env("WAYSIDE_TOKEN"))
+    .addOption(new Option("-o, --output <form>", "what is printed").choices(["table", "json", "yaml"]).default("table"));
+}
+
+function withProject(command: Command): Command {
+  return command.addOption(new Option("--project <id>", "project").env("WAYSIDE_PROJECT").default("demo"));
+}
+
+function withPlace(command: Command): Command {
+  return command.option("--zone <zone>", "its zone, where the name alone is ambiguous").option("--region <region>", "its region, likewise");
+}
+
+function addDev(root: Command): void {
+  withProject(root.command("dev"))
+    .description("bring up control plane, proxies and VM groups on this machine")
+    .argument("[files...]", "files or folders to apply before it is ready")
+    .option("--port <port>", "port of the control API; 0 takes a free one", port, 8787)
+    .option("--mesh-port <port>", "port of the mesh entry; 0 takes a free one", port, 8788)
+    .option("--state <dir>", "keep resources and secrets in this folder; without it nothing outlives the run")
+    .option("--otlp <url>", "send spans to this OTLP/HTTP collector (URL/v1/traces)")
+    .addOption(
+      new Option("--config-refresh <duration>", "how often proxies look for configuration").argParser(milliseconds).default(1000, "1s"),
+    )
+    .addOption(new Option("-o, --output <form>", "what is printed").choices(["text", "json"]).default("text"))
+    .action(async (files: string[], options) => (await import("./commands/dev.ts")).run(files, options));
+}
+
+function addFileCommands(root: Command): void {
+  withApi(root.command("apply"))
+    .description("make the project's resources what files ask for")
+    .requiredOption("-f, --file <path>", "file or folder, - for standard input; may be repeated", collect, [])
+    .option("--kind <kind>", "kind of documents that do not tell it")
+    .option("--dry-run", "only print what would be done", false)
+    .action(async (options) => (await import("./commands/apply.ts")).run(options));
+  withPlace(withApi(root.command("delete")))
+    .description("delete a resource, or all that files name")
+    .argument("[kind]", "such as url-map or backend-services")
+    .argument("[name]")
+    .option("-f, --file <path>", "file or folder, - for standard input; may be repeated", collect, [])
+    .action(async (kind: string | undefined, name: string | undefined, options) =>
+      (await import("./commands/delete.ts")).run({ kind, name }, options),
+    );
+}
+
+function addResourceCommands(root: Command): void {
+  withPlace(withApi(root.command("get")))
+    .description("print the resources of a kind, or one of them")
+    .argument("<kind>", "such as url-maps, backendService, mig or groups")
+    .argument("[name]")
+    .action(async (kind: string, name: string | undefined, options) => (await import("./commands/get.ts")).run({ kind, name }, options));
+  withPlace(withApi(root.command("describe")))
+    .description("print a resource with what it is made of: instances, health, versions")
+    .argument("<kind>", "such as group, backend-service or secret")
+    .argument("<name>")
+    .action(async (kind: string, name: string, options) => (await import("./commands/describe.ts")).run({ kind, name }, options));
+}
+
+function addMeshCommands(root: Command): void {
+  withApi(root.command("explain"))
+    .description("tell what the mesh does to a request, and why; status 1 when no rule takes it")
+    .argument("<method>", "such as GET")
+    .argument("<url>", "such as http://cart.shop.mesh/items")
+    .option("-H, --header <header>", "name=value or name: value; may be repeated", collect, [])
+    .action(async (method: string, url: string, options) => (await import("./commands/explain.ts")).run({ method, url }, options));
+  withApi(root.command("status"))
+    .description("print the configuration that every proxy has applied, and its age")
+    .action(async (options) => (await import("./commands/status.ts")).run(options));
+  withApi(root.command("logs"))
+    .description("print what a VM of the emulator has written")
+    .argument("<instance>")
+    .option("-f, --follow", "go on until interrupted", false)
+    .option("--tail <lines>", "only the last lines", count)
+    .action(async (instance: string, options) => (await import("./commands/logs.ts")).run(instance, options));
+}
+
+function addVmCommands(root: Command): void {
+  const vm = root.command("vm").description("VMs: register one, list all");
+  withApi(vm.command("register"))
+    .description("make a running VM a member of an unmanaged group; again with the same name, to change its address")
+    .requiredOption("--group <group>", "instance group")
+    .requiredOption("--address <address>", "IP address that the proxies reach it at")
+    .requiredOption("--port <port>", "port that it serves on", vmPort)
+    .option("--name <name>", "name of the instance; made up when absent")
+    .option("--zone <zone>", "zone of the group, where its name alone is ambiguous")
+    .action(async (options) => (await import("./commands/vm/register.ts")).run(options));
+  withApi(vm.command("list"))
+    .description("print the instances of all groups")
+    .action(async (options) => (await import("./commands/vm/list.ts")).run(options));
+}
+
+function addSecretCommands(root: Command): void {
+  const secret = root.command("secret").description("secrets: sealed values that headers may hold as {secret.NAME}");
+  const fromFile = ["--from-file <path>", "file that holds the value, - for standard input"] as const;
+  withApi(secret.command("create"))
+    .description("create a secret, with a first version where a value is given")
+    .argument("<name>")
+    .option(...fromFile)
+    .action(async (name: string, options) => (await import("./commands/secret/create.ts")).run(name, options));
+  withApi(secret.command("add"))
+    .description("add a version to a secret, from standard input or a file; proxies use it within seconds")
+    .argument("<name>")
+    .option(...fromFile, "-")
+    .action(async (name: string, options) => (await import("./commands/secret/add.ts")).run(name, options));
+  withApi(secret.command("list"))
+    .description("print all secrets, or the versions of one; never a value")
+    .argument("[name]")
+    .action(async (name: string | undefined, options) => (await import("./commands/secret/list.ts")).run(name, options));
+}
+
+function collect(value: string, before: readonly string[]): string[] {
+  return [...before, value];
+}
+
+function origin(text: string): string {
+  const url = URL.parse(text);
+  if (url === null || !/^https?:$/.test(url.protocol)) throw new InvalidArgumentError("an origin is a URL such as http://127.0.0.1:8787.");
+  return url.origin;
+}
+
+function port(text: string): number {
+  const number = Number(text);
+  if (!/^\d+$/.test(text) || number > 65_535) throw new InvalidArgumentError("a port is a number from 0 to 65535; 0 takes a free one.");
+  return number;
+}
+
+function vmPort(text: string): number {
+  const number = Number(text);
+  if (!/^\d+$/.test(text) || number < 1 || number > 65_535) throw new InvalidArgumentError("a port is a number from 1 to 65535.");
+  return number;
+}
+
+function count(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError("it is a number of lines.");
+  return Number(text);
+}
+
+function milliseconds(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s)$/.exec(text);
+  if (match === null) throw new InvalidArgumentError("a duration is a number with s or ms, such as 1s or 500ms.");
+  return Number(match[1]) * (match[2] === "ms" ? 1 : 1000);
+}

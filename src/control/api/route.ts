@@ -1,0 +1,158 @@
+import { UserError } from "#base/errors.ts";
+import type { Scope } from "../command.ts";
+import { catalogue, type Collection } from "../resources/catalogue.ts";
+import type { Verb } from "../resources/context.ts";
+import type { Role } from "./authorize.ts";
+import type { ErrorStyle } from "./errors.ts";
+import { noSuchPath, wrongMethod, type Route, type Target } from "./paths.ts";
+import { secretRoute } from "./secret-routes.ts";
+
+/** Which form errors of a path have, also where the path leads nowhere. */
+export function styleOfPath(pathname: string): ErrorStyle {
+  return pathname.startsWith("/compute/") || pathname.startsWith("/batch/compute/") ? "compute" : "v1";
+}
+
+/** The APIs by the beginning of their paths, up to the project. */
+const apis: readonly (readonly [prefix: string, route: (target: Target) => Route | undefined])[] = [
+  ["/compute/v1/projects/", computeRoute],
+  ["/wayside/v1/projects/", waysideRoute],
+  ["/v1/projects/", v1Route],
+];
+
+/**
+ * Finds what a request is for, from the catalogue of collections. Throws `UserError`: `notFound` for a path that leads nowhere,
+ * `methodNotAllowed` for one that leads somewhere with another method.
+ */
+export function routeOf(method: string, pathname: string): Route {
+  const api = apis.find(([prefix]) => pathname.startsWith(prefix));
+  const [project, ...segments] = api ? (segmentsOf(pathname.slice(api[0].length)) ?? []) : [];
+  if (!api || project === undefined) throw noSuchPath(pathname);
+  checkProject(project);
+  const route = api[1]({ project, method, segments });
+  if (!route) throw noSuchPath(pathname);
+  return route;
+}
+
+/** Undefined where a segment is empty or holds what no name can, encoded slashes among it. */
+function segmentsOf(path: string): string[] | undefined {
+  const decoded = path.replace(/\/$/, "").split("/").map(decodeSegment);
+  return decoded.every((segment) => segment !== undefined) ? decoded : undefined;
+}
+
+function decodeSegment(segment: string): string | undefined {
+  try {
+    const decoded = decodeURIComponent(segment);
+    return /^[^/\p{Cc}]+$/u.test(decoded) ? decoded : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Ids, numbers and domain-scoped ids (`example.com:project`) are all in use. */
+function checkProject(project: string): void {
+  if (/^[a-z0-9_][-a-z0-9_.:]{0,62}$/i.test(project)) return;
+  throw new UserError({ code: "invalid", field: "project", message: `Invalid value for field 'project': '${project}'. Unknown project.` });
+}
+
+function computeRoute({ project, method, segments }: Target): Route | undefined {
+  const [first, second, third, ...rest] = segments;
+  const at = (scope: Scope, collection: string): Place => ({ project, method, scope, collection });
+  if (first === undefined) return find(at("", "projects"), [project]);
+  if (first === "aggregated") return second === undefined || third !== undefined ? undefined : spelled(at("", second), "aggregatedList");
+  if (first === "global") {
+    if (second === undefined) return undefined;
+    const [family, ...more] = rest;
+    const isFamily = second === "images" && third === "family" && family !== undefined && more.length === 0;
+    return isFamily ? named(spelled(at("global", second), "getFromFamily"), family) : find(at("global", second), segments.slice(2));
+  }
+  if (first === "zones" || first === "regions") {
+    return third === undefined ? find(at("", first), segments.slice(1)) : find(at(`${first}/${second}`, third), rest);
+  }
+  // Google's path of `setUrlMap` of global target proxies lacks the `global`.
+  return third === undefined ? undefined : find(at("global", first), segments.slice(1));
+}
+
+function v1Route(target: Target): Route | undefined {
+  const { project, method, segments } = target;
+  const [first, location, collection, name, ...rest] = segments;
+  if (first === "secrets") return secretRoute({ ...target, segments: segments.slice(1) });
+  if (first !== "locations") return undefined;
+  if (collection === undefined) return find({ project, method, scope: "", collection: "locations" }, segments.slice(1));
+  // A custom verb follows the name after a colon: `name:cancel`.
+  const path = name === undefined ? [] : [...name.split(":", 2), ...rest];
+  return find({ project, method, scope: `locations/${location}`, collection }, path);
+}
+
+/** Verbs of our own API on a project as a whole, which the Project object answers itself. */
+const projectVerbs: ReadonlyMap<string, { readonly method: string; readonly role: Role }> = new Map([
+  ["explain", { method: "POST", role: "viewer" }],
+  ["status", { method: "GET", role: "viewer" }],
+  ["audit", { method: "GET", role: "admin" }],
+]);
+
+function waysideRoute({ project, method, segments }: Target): Route | undefined {
+  const [first = "", ...rest] = segments;
+  const own = projectVerbs.get(first);
+  if (own && rest.length === 0) {
+    if (own.method !== method) throw wrongMethod(method, [own.method]);
+    return { project, scope: "", collection: "wayside", verb: first, role: own.role };
+  }
+  const place = { project, method, scope: "", collection: first };
+  if (first === "instances" && rest.length === 0) {
+    if (method !== "GET" && method !== "POST") throw wrongMethod(method, ["GET", "POST"]);
+    return spelled(place, method === "POST" ? "register" : "listRegistered");
+  }
+  return catalogue.get(first)?.kind?.api === "wayside" ? find(place, rest) : undefined;
+}
+
+interface Place {
+  readonly project: string;
+  readonly method: string;
+  readonly scope: Scope;
+  readonly collection: string;
+}
+
+/** Verbs that the method alone tells; all others are spelled in the path. */
+const standard: ReadonlySet<string> = new Set(["insert", "get", "list", "patch", "update", "delete"]);
+
+/** The verb of a collection in a scope, by what follows the collection in the path: nothing, a name, or a name and a custom verb. */
+function find(place: Place, rest: readonly string[]): Route | undefined {
+  const [name, custom, ...more] = rest;
+  const collection = catalogue.get(place.collection);
+  if (!collection || more.length > 0 || !isIn(collection, place.scope)) return undefined;
+  // A custom verb of a collection (`listUsable`) stands where a name would.
+  const isVerb = name !== undefined && custom === undefined && collection.verbs.get(name)?.on === "collection" && !standard.has(name);
+  if (isVerb) return spelled(place, name);
+  const on = name === undefined ? "collection" : "resource";
+  const rows = [...collection.verbs].filter(
+    ([verb, row]) => row.on === on && (custom === undefined ? standard.has(verb) : verb === custom),
+  );
+  return named(choose(place, rows), name);
+}
+
+/** A verb that the path spells out. */
+function spelled(place: Place, verb: string): Route | undefined {
+  const row = catalogue.get(place.collection)?.verbs.get(verb);
+  return choose(place, row ? [[verb, row]] : []);
+}
+
+/** The row of the request's method; undefined when there are no rows at all. */
+function choose({ project, method, scope, collection }: Place, rows: readonly (readonly [string, Verb])[]): Route | undefined {
+  const found = rows.find(([, row]) => row.method === method);
+  if (found) return { project, scope, collection, verb: found[0], role: found[1].mutates ? "editor" : "viewer" };
+  if (rows.length === 0) return undefined;
+  throw wrongMethod(
+    method,
+    rows.map(([, row]) => row.method),
+  );
+}
+
+function named(route: Route | undefined, name: string | undefined): Route | undefined {
+  return route && name !== undefined ? { ...route, name } : route;
+}
+
+function isIn({ kind, scopes }: Collection, scope: Scope): boolean {
+  if (kind?.api === "wayside") return scope === "";
+  if (scope === "" || scope === "global") return scopes.includes(scope);
+  return scopes.includes(scope.startsWith("zones/") ? "zone" : scope.startsWith("regions/") ? "region" : "location");
+}

@@ -1,0 +1,21 @@
+import type { Pointer } from "#ir/snapshot.ts";
+
+/** A row of `status`: what one proxy of a project reports. Mirrors the proxy's own report, which this unit may not import. */
+export interface ReportedProxy {
+  readonly service: string;
+  readonly generation: number;
+  readonly digest: string;
+  readonly confirmedAtMs: number;
+  readonly rejection?: { readonly generation: number; readonly reason: string };
+  readonly droppedSpans: number;
+}
+
+/**
+ * The control Worker's entrypoint `Bus` (service binding, RPC): the version probe of proxies and mesh entries.
+ * Called in the background, every few seconds, never for a request.
+ */
+export interface BusEntrypoint {
+  /** Current pointers of the named services (`@mesh` for the directory); absent where there is none. */
+  pointers(project: string, services: readonly string[]): Promise<Record<string, Pointer>>;
+  report(project: string, reports: readonly ReportedProxy[]): Promise<void>;
+}

@@ -1,0 +1,118 @@
+/** What URL maps and HttpRoutes have in common of their actions: destinations, redirects, rewrites, retries. */
+import type { Action, Destination, HeaderMutation, RetryCondition, RetryPolicy, Rewrite } from "#ir/route.ts";
+import { backendOf } from "./cluster.ts";
+import type { Context } from "./context.ts";
+
+/** A way to a backend service, before it is known what share it gets. */
+export interface Way {
+  /** As the user wrote it. */
+  readonly service: string | undefined;
+  readonly weight: number | undefined;
+  readonly requestHeaders: readonly HeaderMutation[];
+  readonly responseHeaders: readonly HeaderMutation[];
+}
+
+interface RouteParts {
+  readonly ways: readonly Way[];
+  readonly rewrite: { readonly hostRewrite?: string | undefined; readonly pathPrefixRewrite?: string | undefined } | undefined;
+  /** Undefined: the largest `timeoutSec` of the backend services, which is Google's default. */
+  readonly timeoutMs: number | undefined;
+  readonly retry: RetryPolicy | undefined;
+}
+
+/** A route to backends. Without any way its requests are answered 503, as with weights that are all 0. */
+export function routeAction(context: Context, { ways, rewrite, timeoutMs, retry }: RouteParts): Action {
+  // Network Services wants weights on all destinations or on none, and none means equal shares.
+  const unweighted = ways.every(({ weight }) => weight === undefined);
+  const backends = ways.map(({ service }) => backendOf(context, service));
+  const destinations = ways.map((way, index): Destination => ({
+    cluster: backends[index]?.id ?? "",
+    weight: unweighted ? 1 : (way.weight ?? 0),
+    requestHeaders: way.requestHeaders,
+    responseHeaders: way.responseHeaders,
+  }));
+  const compiledRewrite = rewriteOf(rewrite);
+  return {
+    kind: "route",
+    destinations,
+    ...(compiledRewrite ? { rewrite: compiledRewrite } : {}),
+    timeoutMs: timeoutMs ?? Math.max(0, ...backends.map((backend) => backend.timeoutMs)),
+    ...(retry ? { retry } : {}),
+  };
+}
+
+/** An empty text says nothing in Google's JSON. */
+function rewriteOf(rewrite: RouteParts["rewrite"]): Rewrite | undefined {
+  const prefix = rewrite?.pathPrefixRewrite;
+  const host = rewrite?.hostRewrite;
+  return prefix || host ? { ...(prefix ? { prefix } : {}), ...(host ? { host } : {}) } : undefined;
+}
+
+interface RetryParts {
+  readonly numRetries: number | undefined;
+  readonly retryConditions: readonly string[] | undefined;
+  /** 0 or undefined: an attempt may take as long as the whole request. */
+  readonly perTryTimeoutMs: number | undefined;
+}
+
+const retryConditions: ReadonlySet<string> = new Set<RetryCondition>([
+  "5xx",
+  "gateway-error",
+  "reset",
+  "connect-failure",
+  "retriable-4xx",
+  "refused-stream",
+  "cancelled",
+  "deadline-exceeded",
+  "internal",
+  "resource-exhausted",
+  "unavailable",
+]);
+
+function isRetryCondition(text: string): text is RetryCondition {
+  return retryConditions.has(text);
+}
+
+/** One retry where the number is left out (Google). Without a condition nothing is retried, and `where` is warned of. */
+export function retryPolicy(context: Context, parts: RetryParts, where: string): RetryPolicy {
+  const asked = parts.retryConditions ?? [];
+  const conditions = asked.filter(isRetryCondition);
+  for (const unknown of asked.filter((text) => !isRetryCondition(text))) {
+    context.warnings.add(`${where}.retryConditions: "${unknown}" is no condition that can be met; it has no effect`);
+  }
+  if (conditions.length === 0) context.warnings.add(`${where} names no retryConditions, so nothing is retried`);
+  return { conditions, retries: parts.numRetries ?? 1, ...(parts.perTryTimeoutMs ? { perTryTimeoutMs: parts.perTryTimeoutMs } : {}) };
+}
+
+type Redirect = Extract<Action, { kind: "redirect" }>;
+
+/** Google's names of the codes; no name, and MOVED_PERMANENTLY_DEFAULT, give 301. */
+const redirectStatus = new Map<string, Redirect["status"]>([
+  ["FOUND", 302],
+  ["SEE_OTHER", 303],
+  ["TEMPORARY_REDIRECT", 307],
+  ["PERMANENT_REDIRECT", 308],
+]);
+
+interface RedirectParts {
+  readonly hostRedirect?: string | undefined;
+  readonly pathRedirect?: string | undefined;
+  readonly prefix?: string | undefined;
+  readonly code?: string | undefined;
+  readonly httpsRedirect?: boolean | undefined;
+  readonly port?: number | undefined;
+  readonly stripQuery?: boolean | undefined;
+}
+
+export function redirectAction(parts: RedirectParts): Action {
+  return {
+    kind: "redirect",
+    status: redirectStatus.get(parts.code ?? "") ?? 301,
+    ...(parts.hostRedirect ? { host: parts.hostRedirect } : {}),
+    ...(parts.pathRedirect ? { path: parts.pathRedirect } : {}),
+    ...(parts.prefix ? { prefix: parts.prefix } : {}),
+    ...(parts.httpsRedirect ? { https: true } : {}),
+    ...(parts.port ? { port: parts.port } : {}),
+    ...(parts.stripQuery ? { stripQuery: true } : {}),
+  };
+}

@@ -1,0 +1,146 @@
+/** Backend services as clusters: groups with the endpoints that their last reports show. */
+import type { Cluster, Endpoint, EndpointGroup, EndpointHealth, Transport } from "#ir/cluster.ts";
+import type { InstanceReport } from "#instances/group/spec.ts";
+import { warnIgnored, type CompiledBackend, type Context } from "./context.ts";
+import { groupKeyOf, groupSource, servingPort, type GroupSource } from "./group-source.ts";
+import { customHeaders, noMutation } from "./headers.ts";
+import { backendProbes } from "./probes.ts";
+import { read } from "./read.ts";
+import { resolve, shortName } from "./references.ts";
+import type { BackendService } from "./resources.ts";
+import type { ResourceView } from "./view.ts";
+
+/** Google's default of `timeoutSec`. */
+const defaultTimeoutMs = 30_000;
+
+/** Fields of a backend service that ask for something the mesh does not do. */
+const ignoredFields = [
+  "consistentHash",
+  "circuitBreakers",
+  "outlierDetection",
+  "securitySettings",
+  "subsetting",
+  "failoverPolicy",
+  "serviceLbPolicy",
+  "maxStreamDuration",
+];
+
+/**
+ * The backend that a reference to a backend service leads to, compiled once per snapshot. A service that does not exist (or text that is
+ * no reference) becomes a cluster without groups, so that its requests are answered 503 and all others are served.
+ */
+export function backendOf(context: Context, reference: string | undefined): CompiledBackend {
+  const key = backendKey(context.view, reference);
+  const name = shortName(key);
+  const sameName = context.backends.get(name);
+  // Global and regional services may share a name; the second one met then stands under its whole key.
+  const id = sameName === undefined || sameName.key === key ? name : key;
+  const known = context.backends.get(id);
+  if (known) return known;
+  const backend = { id, key, ...compileBackend(context, name, key) };
+  context.backends.set(id, backend);
+  return backend;
+}
+
+/** The key that a reference to a backend service leads to. Text that is no reference gets a key that no resource has. */
+export function backendKey(view: ResourceView, reference: string | undefined): string {
+  return resolve(view, reference, ["backendServices"]) ?? `global/backendServices/${reference ?? ""}`;
+}
+
+function compileBackend(context: Context, name: string, key: string): Pick<CompiledBackend, "cluster" | "timeoutMs"> {
+  const service = read(context.view, "backendServices", key);
+  if (!service) {
+    const cluster: Cluster = {
+      name,
+      scheme: "http",
+      transport: "vpc-network",
+      groups: [],
+      requestHeaders: noMutation,
+      responseHeaders: noMutation,
+    };
+    return { cluster, timeoutMs: defaultTimeoutMs };
+  }
+  warnUnused(context, name, service);
+  const backends = groupsOf(context, service);
+  const cluster: Cluster = {
+    name,
+    scheme: service.protocol === "HTTPS" ? "https" : "http",
+    transport: transportOf(backends.map(({ source }) => source)),
+    groups: backends.map(({ group }) => group),
+    requestHeaders: customHeaders(context, service.customRequestHeaders),
+    responseHeaders: customHeaders(context, service.customResponseHeaders),
+  };
+  return { cluster, timeoutMs: service.timeoutSec === undefined ? defaultTimeoutMs : service.timeoutSec * 1000 };
+}
+
+/** Types of health checks that are probed by less than what they ask for. */
+const partlyProbed: ReadonlySet<string | undefined> = new Set(["HTTP2", "SSL", "GRPC", "GRPC_WITH_TLS"]);
+
+function warnUnused(context: Context, name: string, service: BackendService): void {
+  for (const reference of service.healthChecks ?? []) {
+    const key = resolve(context.view, reference, ["healthChecks"]);
+    const type = read(context.view, "healthChecks", key)?.type;
+    if (partlyProbed.has(type))
+      context.warnings.add(`${key} is of type ${type}; it is probed by ${type === "HTTP2" ? "HTTPS" : "opening a connection"}`);
+  }
+  const where = `backendServices/${name}`;
+  warnIgnored(context, where, { object: service, fields: ignoredFields });
+  const { sessionAffinity, localityLbPolicy } = service;
+  if ((sessionAffinity ?? "NONE") !== "NONE") warnIgnored(context, where, { object: service, fields: ["sessionAffinity"] });
+  if ((localityLbPolicy ?? "ROUND_ROBIN") !== "ROUND_ROBIN") warnIgnored(context, where, { object: service, fields: ["localityLbPolicy"] });
+}
+
+interface Backend {
+  readonly source: GroupSource | undefined;
+  readonly group: EndpointGroup;
+}
+
+function groupsOf(context: Context, service: BackendService): Backend[] {
+  return (service.backends ?? []).flatMap((backend) => {
+    const key = groupKeyOf(context.view, backend.group);
+    if (key === undefined) return [];
+    const source = groupSource(context.view, key);
+    const endpoints = source ? endpointsOf(context, service, source) : [];
+    return [{ source, group: { group: key, capacityScaler: backend.capacityScaler ?? 1, endpoints } }];
+  });
+}
+
+/** Google does not let a backend service mix internet endpoints with others. */
+function transportOf(sources: readonly (GroupSource | undefined)[]): Transport {
+  return sources.some((source) => source?.kind === "endpoints" && source.internet) ? "public" : "vpc-network";
+}
+
+/** Instances that run and are not on their way out. */
+function endpointsOf(context: Context, service: BackendService, source: GroupSource): Endpoint[] {
+  const port = defaultPort(service, source);
+  const probes = backendProbes(context.view, service, source).map(({ id }) => id);
+  const instances = context.view.groupReport(source.key)?.instances ?? [];
+  return instances
+    .filter(({ status, action }) => status === "RUNNING" && action !== "DELETING")
+    .map((instance) => ({
+      instance: instance.name,
+      address: instance.address,
+      port: instance.port ?? port,
+      zone: source.zone,
+      health: healthOf(instance, probes),
+    }));
+}
+
+/** Of instances without a port of their own. Endpoints have none only where Google infers it from the protocol. */
+function defaultPort(service: BackendService, source: GroupSource): number {
+  if (source.kind !== "endpoints") return servingPort(source, service.portName);
+  return service.protocol === "HTTPS" ? 443 : 80;
+}
+
+const worstFirst: readonly EndpointHealth[] = ["UNHEALTHY", "DRAINING", "UNKNOWN", "HEALTHY"];
+
+/** The worst that any of the probes says. Without a health check Google takes every instance for healthy. */
+function healthOf({ health }: InstanceReport, probes: readonly string[]): EndpointHealth {
+  const states = new Set(
+    probes.map((id): EndpointHealth => {
+      const state = health[id] ?? "UNKNOWN";
+      return state === "TIMEOUT" ? "UNHEALTHY" : state;
+    }),
+  );
+  return worstFirst.find((state) => states.has(state)) ?? "HEALTHY";
+}

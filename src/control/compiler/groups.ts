@@ -1,0 +1,142 @@
+/** Groups as the Group objects carry them out: what to run, how to probe it, how long to drain it. */
+import type { GroupKey, GroupSpec, ProbeSpec, TemplateSpec } from "#instances/group/spec.ts";
+import { groupKeyOf, groupSource, type GroupSource } from "./group-source.ts";
+import { endpointsCollection, membersCollection } from "./membership.ts";
+import { backendProbes, probe } from "./probes.ts";
+import { read, readable } from "./read.ts";
+import { resolve, scopeOf, shortName } from "./references.ts";
+import type { BackendService, InstanceGroupManager } from "./resources.ts";
+import { collectionOf, recordingView, type ResourceView } from "./view.ts";
+
+export interface CompiledGroup {
+  /** All but the version, which whoever keeps the last specification counts. */
+  readonly spec: Omit<GroupSpec, "version">;
+  /** Keys of what the specification was made of, sorted. A change in one of them may change it. */
+  readonly dependencies: string[];
+}
+
+/**
+ * The specification of a group; undefined when there is no such group (any more). A backend service that begins to list the group is no
+ * dependency yet: `affectedGroups` finds it.
+ */
+export function compileGroup(view: ResourceView, key: GroupKey): CompiledGroup | undefined {
+  const recording = recordingView(view);
+  const source = groupSource(recording, key);
+  if (!source) return undefined;
+  const users = usersOf(view, key);
+  const services = users.flatMap((user) => read(recording, "backendServices", user) ?? []);
+  const healing = source.kind === "managed" ? healingProbe(recording, source, source.manager) : undefined;
+  const probes = services.flatMap((service) => backendProbes(recording, service, source));
+  const spec: CompiledGroup["spec"] = {
+    project: view.project,
+    key,
+    zone: source.zone,
+    name: source.name,
+    namedPorts: source.namedPorts,
+    probes: unique(healing ? [...probes, healing] : probes),
+    drainingTimeoutMs: Math.max(0, ...services.map((service) => (service.connectionDraining?.drainingTimeoutSec ?? 0) * 1000)),
+    kind: source.kind,
+    ...(source.kind === "managed" ? { managed: managedSpec(recording, source, healing) } : { members: source.members }),
+  };
+  return { spec, dependencies: recording.dependencies() };
+}
+
+/** Keys of the backend services that list a group, in the order of the view. */
+function usersOf(view: ResourceView, key: GroupKey): string[] {
+  const name = shortName(key);
+  const lists = (service: BackendService): boolean =>
+    // Comparing the end first spares the reading of every reference of the project.
+    (service.backends ?? []).some(({ group }) => group !== undefined && shortName(group) === name && groupKeyOf(view, group) === key);
+  return view.list("backendServices").flatMap((service) => (lists(readable("backendServices", service.resource)) ? [service.key] : []));
+}
+
+function unique(probes: readonly ProbeSpec[]): ProbeSpec[] {
+  return [...new Map(probes.map((spec) => [spec.id, spec])).values()].toSorted((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+/** Google knows one autohealing policy per group. */
+function healingProbe(view: ResourceView, source: GroupSource, manager: InstanceGroupManager): ProbeSpec | undefined {
+  return probe(view, manager.autoHealingPolicies?.[0]?.healthCheck, { source, portName: undefined })[0];
+}
+
+type Managed = NonNullable<GroupSpec["managed"]>;
+
+function managedSpec(view: ResourceView, source: GroupSource & { kind: "managed" }, healing: ProbeSpec | undefined): Managed {
+  const { manager, name } = source;
+  const initialDelayMs = (manager.autoHealingPolicies?.[0]?.initialDelaySec ?? 0) * 1000;
+  return {
+    baseInstanceName: manager.baseInstanceName ?? name,
+    targetSize: manager.targetSize ?? 0,
+    template: templateSpec(view, templateOf(manager)),
+    ...(healing ? { autoHealing: { probeId: healing.id, initialDelayMs } } : {}),
+  };
+}
+
+/** `versions` stands before `instanceTemplate`; its entry without a target size is what new instances get. */
+function templateOf(manager: InstanceGroupManager): string | undefined {
+  const version = manager.versions?.find(({ targetSize }) => targetSize === undefined) ?? manager.versions?.[0];
+  return version?.instanceTemplate ?? manager.instanceTemplate;
+}
+
+function templateSpec(view: ResourceView, reference: string | undefined): TemplateSpec {
+  const key = resolve(view, reference, ["instanceTemplates"]) ?? "";
+  const properties = read(view, "instanceTemplates", key)?.properties;
+  const items = properties?.metadata?.items ?? [];
+  return {
+    name: `instanceTemplates/${shortName(key)}`,
+    metadata: Object.fromEntries(items.flatMap((item) => (item.key === undefined ? [] : [[item.key, item.value ?? ""]]))),
+    labels: properties?.labels ?? {},
+    tags: properties?.tags?.items ?? [],
+    machineType: properties?.machineType ?? "",
+  };
+}
+
+/**
+ * Groups whose specification a change of these resources may have changed, as the view stands now, sorted. To be joined with the groups
+ * whose stored dependencies name a changed key: a backend service that no longer lists a group cannot be found from here.
+ */
+export function affectedGroups(view: ResourceView, changes: readonly { readonly key: string }[]): GroupKey[] {
+  return [...new Set(changes.flatMap(({ key }) => groupsTouchedBy(view, key)))].toSorted();
+}
+
+function groupsTouchedBy(view: ResourceView, key: string): GroupKey[] {
+  const groupIn = (collection: string): GroupKey[] => [`${scopeOf(key)}/${collection}/${shortName(key)}`];
+  switch (collectionOf(key)) {
+    case "instanceGroups":
+    case "instanceGroupManagers":
+    case membersCollection:
+      return groupIn("instanceGroups");
+    case "networkEndpointGroups":
+    case endpointsCollection:
+      return groupIn("networkEndpointGroups");
+    case "backendServices":
+      return groupsOfService(view, read(view, "backendServices", key));
+    case "instanceTemplates":
+      return managersNaming(view, (manager) => resolve(view, templateOf(manager), ["instanceTemplates"]) === key);
+    case "healthChecks":
+      return [
+        ...view.list("backendServices").flatMap(({ resource }) => {
+          const service = readable("backendServices", resource);
+          return names(view, service.healthChecks, key) ? groupsOfService(view, service) : [];
+        }),
+        ...managersNaming(view, (manager) => names(view, [manager.autoHealingPolicies?.[0]?.healthCheck], key)),
+      ];
+    default:
+      return [];
+  }
+}
+
+function groupsOfService(view: ResourceView, service: BackendService | undefined): GroupKey[] {
+  return (service?.backends ?? []).flatMap(({ group }) => groupKeyOf(view, group) ?? []);
+}
+
+function names(view: ResourceView, references: readonly (string | undefined)[] | undefined, key: string): boolean {
+  return (references ?? []).some((reference) => resolve(view, reference, ["healthChecks"]) === key);
+}
+
+function managersNaming(view: ResourceView, test: (manager: InstanceGroupManager) => boolean): GroupKey[] {
+  return view
+    .list("instanceGroupManagers")
+    .filter(({ resource }) => test(readable("instanceGroupManagers", resource)))
+    .map(({ key }) => `${scopeOf(key)}/instanceGroups/${shortName(key)}`);
+}

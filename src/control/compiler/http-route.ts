@@ -1,0 +1,63 @@
+/** Network Services HttpRoutes: rules in the order of the list. */
+import { durationTextToMs } from "#base/duration.ts";
+import type { Action, Rule } from "#ir/route.ts";
+import { redirectAction, retryPolicy, routeAction, type Way } from "./actions.ts";
+import { warnIgnored, type Context } from "./context.ts";
+import { modifierMutations } from "./headers.ts";
+import { httpRouteMatch } from "./matches.ts";
+import type { HttpRoute, HttpRouteAction, HttpRouteDestination } from "./resources.ts";
+
+/** Fields of an action that ask for something the mesh does not do. */
+const ignoredFields = ["faultInjectionPolicy", "requestMirrorPolicy", "corsPolicy", "statefulSessionAffinity", "idleTimeout"];
+
+/** The rules of a route; `name` is its short name. A rule all of whose matches cannot be evaluated is left out: it could take anything. */
+export function httpRouteRules(context: Context, name: string, route: HttpRoute): Rule[] {
+  return (route.rules ?? []).flatMap((rule, index) => {
+    const where = `httpRoutes/${name}.rules[${index}]`;
+    const asked = rule.matches ?? [];
+    const matches = asked.flatMap((match, at) => httpRouteMatch(context, match, `${where}.matches[${at}]`) ?? []);
+    if (asked.length > 0 && matches.length === 0) return [];
+    const action = rule.action ?? {};
+    warnIgnored(context, `${where}.action`, { object: action, fields: ignoredFields });
+    return [
+      {
+        ref: { resource: `httpRoutes/${name}`, index },
+        matches,
+        action: actionOf(context, action, `${where}.action`),
+        requestHeaders: modifierMutations(context, action.requestHeaderModifier),
+        responseHeaders: modifierMutations(context, action.responseHeaderModifier),
+      },
+    ];
+  });
+}
+
+function actionOf(context: Context, action: HttpRouteAction, where: string): Action {
+  const { redirect, directResponse } = action;
+  if (redirect)
+    return redirectAction({ ...redirect, prefix: redirect.prefixRewrite, code: redirect.responseCode, port: redirect.portRedirect });
+  if (directResponse) {
+    const body = directResponse.bytesBody ? { base64: directResponse.bytesBody } : { text: directResponse.stringBody ?? "" };
+    return { kind: "directResponse", status: directResponse.status ?? 200, body };
+  }
+  const { numRetries, retryConditions, perTryTimeout } = action.retryPolicy ?? {};
+  const retry = { numRetries, retryConditions, perTryTimeoutMs: milliseconds(perTryTimeout) };
+  return routeAction(context, {
+    ways: (action.destinations ?? []).map((destination) => wayOf(context, destination)),
+    rewrite: action.urlRewrite,
+    timeoutMs: milliseconds(action.timeout),
+    retry: action.retryPolicy && retryPolicy(context, retry, `${where}.retryPolicy`),
+  });
+}
+
+function wayOf(context: Context, destination: HttpRouteDestination): Way {
+  return {
+    service: destination.serviceName,
+    weight: destination.weight,
+    requestHeaders: modifierMutations(context, destination.requestHeaderModifier),
+    responseHeaders: modifierMutations(context, destination.responseHeaderModifier),
+  };
+}
+
+function milliseconds(duration: string | undefined): number | undefined {
+  return duration === undefined ? undefined : durationTextToMs(duration);
+}

@@ -1,0 +1,156 @@
+import type { Clock } from "#base/clock.ts";
+import type { Random } from "#base/random.ts";
+import { dependency } from "#control/compiler/view.ts";
+import type { GroupControl, GroupKey, GroupReport } from "#instances/group/spec.ts";
+import { readSnapshot } from "#ir/codec.ts";
+import type { Pointer, Snapshot } from "#ir/snapshot.ts";
+import type { ReportedProxy } from "../bus.ts";
+import type { Command, Outcome } from "../command.ts";
+import { Publisher, type BusWriter } from "../publish/publisher.ts";
+import { isReleased } from "../status/released.ts";
+import type { SqlDatabase } from "../store/sql.ts";
+import { Commands } from "./commands.ts";
+import { Courier } from "./courier.ts";
+import { openState, type ProjectState } from "./state.ts";
+
+/** What a project needs of the world. */
+export interface ProjectPorts {
+  readonly project: string;
+  readonly database: SqlDatabase;
+  readonly bus: BusWriter;
+  /** The object of a group of this project. */
+  group(key: GroupKey): GroupControl;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** The binding `MASTER_KEY`. */
+  readonly masterKey?: string;
+  readonly loopbackAllowed: boolean;
+  /** Sets the one alarm, which calls `drain`; undefined clears it. Must be durable together with what was written since the last await. */
+  setAlarm(atMs: number | undefined): void;
+  /** Keeps the object awake for work that nobody waits for. */
+  background(work: Promise<void>): void;
+  log(line: string): void;
+}
+
+/** Workers KV allows 1,000 operations in one invocation; what is left over is done in the next. */
+const writesPerDrain = 400;
+
+/**
+ * One project: resources in, configuration of proxies and groups out. A change is committed first and carried out afterwards
+ * (`drain`), from two outboxes; the alarm is set in the same breath as the commit, so that a crash in between only delays it.
+ */
+export class Project {
+  readonly #ports: ProjectPorts;
+  readonly #state: ProjectState;
+  readonly #commands: Commands;
+  readonly #publisher: Publisher;
+  readonly #courier: Courier;
+  #draining: Promise<void> | undefined;
+  #drainAgain = false;
+
+  constructor(ports: ProjectPorts) {
+    this.#ports = ports;
+    const { project, database, bus, clock, random } = ports;
+    const log = (line: string): void => ports.log(line);
+    this.#state = openState({ project, database, now: clock.now(), log });
+    const { ledger, secretOutbox, groups } = this.#state;
+    this.#commands = new Commands({
+      state: this.#state,
+      clock,
+      random,
+      loopbackAllowed: ports.loopbackAllowed,
+      ...(ports.masterKey !== undefined && { masterKey: ports.masterKey }),
+      committed: () => this.#wake(),
+    });
+    this.#publisher = new Publisher({ project, ledger, secrets: secretOutbox, bus, clock, random });
+    this.#courier = new Courier({ groups, object: (key) => ports.group(key), clock, random, log });
+    // Whatever an earlier life of the object left undone; its alarm may have been lost with it.
+    if (this.#hasWork()) ports.setAlarm(clock.now());
+  }
+
+  /** Carries out a command. Throws `UserError` for what is wrong with it, and then nothing has changed. */
+  run(command: Command): Promise<Outcome> {
+    return this.#commands.run(command);
+  }
+
+  /** Pointers whose snapshots are in KV. */
+  pointers(services: readonly string[]): Record<string, Pointer> {
+    return this.#state.ledger.pointers(services);
+  }
+
+  /** Takes what proxies say of themselves; of services that there are not, nothing. */
+  report(reports: readonly ReportedProxy[]): void {
+    const { ledger, reports: known } = this.#state;
+    known.accept(
+      reports.filter(({ service }) => ledger.newest(service)),
+      this.#ports.clock.now(),
+    );
+  }
+
+  /** Takes what a group says of its instances into the configuration of every service that uses it. */
+  observeGroup(report: GroupReport): void {
+    const { store, groups, configurations } = this.#state;
+    const isNews = store.transaction(() => {
+      if (!groups.observe(report)) return false;
+      configurations.update({ keys: new Set([dependency.group(report.key)]), unreadable: "keep" }, this.#ports.clock.now());
+      return true;
+    });
+    if (isNews) this.#wake();
+  }
+
+  /** See `GroupObserver.released`. */
+  released(key: GroupKey, instances: readonly string[]): boolean {
+    const { configurations, ledger, reports } = this.#state;
+    const users = configurations.dependents([dependency.group(key)]).map((service) => ({
+      generation: ledger.newest(service)?.generation ?? 0,
+      snapshot: () => this.#snapshot(service),
+      report: reports.get(service),
+    }));
+    return isReleased(users, { key, instances }, this.#ports.clock.now());
+  }
+
+  /** Does everything that is due in both outboxes, and sets the alarm for what is not. Never throws; calls at the same time are one. */
+  drain(): Promise<void> {
+    this.#drainAgain = true;
+    this.#draining ??= this.#drainAll().finally(() => (this.#draining = undefined));
+    return this.#draining;
+  }
+
+  /** To be called in the same turn as the commit, without an await in between. */
+  #wake(): void {
+    this.#ports.setAlarm(this.#ports.clock.now());
+    this.#ports.background(this.drain());
+  }
+
+  async #drainAll(): Promise<void> {
+    let writes = 0;
+    let wakeAtMs: number | undefined;
+    while (this.#drainAgain && writes < writesPerDrain) {
+      this.#drainAgain = false;
+      const [published, delivered] = await Promise.all([this.#publisher.pass(writesPerDrain - writes), this.#courier.pass()]);
+      const done = published.writes + delivered.attempts;
+      writes += done;
+      // What was done may have made something else due.
+      if (done > 0) this.#drainAgain = true;
+      wakeAtMs = earlier(published.wakeAtMs, delivered.wakeAtMs);
+    }
+    this.#ports.setAlarm(this.#drainAgain ? this.#ports.clock.now() : wakeAtMs);
+  }
+
+  #hasWork(): boolean {
+    const { ledger, secretOutbox, groups } = this.#state;
+    const { publications, garbage } = ledger.state();
+    return publications.length > 0 || garbage.length > 0 || secretOutbox.pending().length > 0 || groups.pending().length > 0;
+  }
+
+  #snapshot(service: string): Snapshot | undefined {
+    const bytes = this.#state.ledger.bytes(service);
+    const read = bytes && readSnapshot(bytes);
+    return read && "snapshot" in read ? read.snapshot : undefined;
+  }
+}
+
+function earlier(a: number | undefined, b: number | undefined): number | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return Math.min(a, b);
+}

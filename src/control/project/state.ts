@@ -1,0 +1,73 @@
+import type { ResourceView } from "#control/compiler/view.ts";
+import { Explainer } from "../explain/explain.ts";
+import { OperationLog } from "../operations/log.ts";
+import { Ledger } from "../publish/ledger.ts";
+import { SecretOutbox } from "../publish/secret-outbox.ts";
+import { Vault } from "../secrets/vault.ts";
+import { ProxyReports } from "../status/reports.ts";
+import { SqlStore } from "../store/sql-store.ts";
+import type { SqlDatabase } from "../store/sql.ts";
+import { AuditLog } from "./audit.ts";
+import { compilerRevision, Configurations } from "./configurations.ts";
+import { Groups } from "./groups.ts";
+import { migrateProject } from "./schema.ts";
+import { readSetting, writeSetting } from "./settings.ts";
+import { projectView } from "./view.ts";
+
+/** Everything that one project keeps, each part over the same database. */
+export interface ProjectState {
+  readonly project: string;
+  readonly store: SqlStore;
+  readonly operations: OperationLog;
+  readonly secretOutbox: SecretOutbox;
+  readonly vault: Vault;
+  readonly ledger: Ledger;
+  readonly configurations: Configurations;
+  readonly groups: Groups;
+  readonly reports: ProxyReports;
+  readonly audit: AuditLog;
+  readonly explainer: Explainer;
+}
+
+export interface Opening {
+  readonly project: string;
+  readonly database: SqlDatabase;
+  readonly now: number;
+  readonly log: (line: string) => void;
+}
+
+/** Opens a project's database, makes or migrates its tables, and compiles everything again when the compiler is another than last time. */
+export function openState({ project, database, now, log }: Opening): ProjectState {
+  const store = new SqlStore(database);
+  migrateProject(database);
+  const { sql } = database;
+  const secretOutbox = new SecretOutbox(sql);
+  const vault = new Vault(sql, secretOutbox);
+  const view: ResourceView = projectView({ project, store, vault });
+  const ledger = new Ledger(database, project);
+  const reports = new ProxyReports(sql);
+  const configurations = new Configurations({ sql, ledger, view, log, removed: (service) => reports.forget(service) });
+  if (readSetting(sql, "compilerRevision") !== String(compilerRevision)) {
+    store.transaction(() => {
+      configurations.updateAll(now);
+      writeSetting(sql, "compilerRevision", String(compilerRevision));
+    });
+  }
+  return {
+    project,
+    store,
+    operations: new OperationLog(sql),
+    secretOutbox,
+    vault,
+    ledger,
+    configurations,
+    groups: new Groups({ sql, store, view }),
+    reports,
+    audit: new AuditLog(sql),
+    explainer: new Explainer({
+      services: () => configurations.services(),
+      newest: (service) => ledger.newest(service),
+      bytes: (service) => ledger.bytes(service),
+    }),
+  };
+}

@@ -1,0 +1,91 @@
+import type { Fault } from "#base/errors.ts";
+import { isJsonObject, type Json, type JsonObject } from "#base/json.ts";
+import { resolve } from "#control/compiler/references.ts";
+import { runUrlMapTests } from "#control/validate/url-map-tests.ts";
+import type { Kind } from "#model/kind.ts";
+import type { ResourceKey } from "../store/store.ts";
+import { addressRefusal } from "./addresses.ts";
+import type { Call } from "./context.ts";
+import { groupKeyOfManager, managerKeyOf } from "./derived.ts";
+import { invalidFault } from "./faults.ts";
+import { pathOf } from "./names.ts";
+import { testFailureFaults } from "./url-map-faults.ts";
+import { viewOf } from "./view.ts";
+
+interface Made {
+  readonly key: ResourceKey;
+  readonly resource: JsonObject;
+}
+
+type Rule = (call: Call, made: Made) => Fault[];
+
+/** Rules that a resource alone cannot be held against: they need the rest of the project, or the decision function. */
+const rules: Readonly<Record<string, Rule>> = {
+  urlMaps: (_call, { resource }) => testFailureFaults(runUrlMapTests(resource)),
+  httpRoutes: uniqueHostnames,
+  grpcRoutes: uniqueHostnames,
+  instances: reachableAddresses,
+  instanceGroups: (call, { key }) => [...zonal(key), ...taken(call, managerKeyOf(key))],
+  instanceGroupManagers: (call, { key }) => taken(call, groupKeyOfManager(key)),
+};
+
+/** All faults that these rules find. */
+export function admit(call: Call, kind: Kind, made: Made): Fault[] {
+  return rules[kind.collection]?.(call, made) ?? [];
+}
+
+/** A manager and its instance group share one name, whichever of the two came first. */
+function taken({ command, context }: Call, other: ResourceKey): Fault[] {
+  if (context.store.get(other) === undefined) return [];
+  return [{ code: "alreadyExists", message: `The resource '${pathOf(command.project, other)}' already exists` }];
+}
+
+/** Google has regional groups of managers only. */
+function zonal(key: ResourceKey): Fault[] {
+  return key.startsWith("zones/")
+    ? []
+    : [invalidFault("resource.zone", key.split("/")[1], "An unmanaged instance group must be in a zone.")];
+}
+
+/** Google: a hostname is unique within each mesh and gateway that a route is attached to. */
+function uniqueHostnames(call: Call, made: Made): Fault[] {
+  const { store } = call.context;
+  const hostnames = new Set(texts(made.resource["hostnames"]).map((name) => name.toLowerCase()));
+  return scopesOf(call, made.resource).flatMap((scope) =>
+    store
+      .referrers(scope)
+      .filter((key) => key !== made.key)
+      .flatMap((key) => {
+        const claimed = texts(store.get(key)?.resource["hostnames"]).filter((name) => hostnames.has(name.toLowerCase()));
+        const path = pathOf(call.command.project, key);
+        return claimed.map((name) =>
+          invalidFault(
+            "resource.hostnames",
+            name,
+            `The hostname is already used by '${path}' on '${pathOf(call.command.project, scope)}'.`,
+          ),
+        );
+      }),
+  );
+}
+
+function scopesOf(call: Call, route: JsonObject): ResourceKey[] {
+  const view = viewOf(call);
+  return (["meshes", "gateways"] as const).flatMap((collection) =>
+    texts(route[collection]).flatMap((text) => resolve(view, text, [collection]) ?? []),
+  );
+}
+
+function reachableAddresses({ context }: Call, { resource }: Made): Fault[] {
+  const interfaces = Array.isArray(resource["networkInterfaces"]) ? resource["networkInterfaces"] : [];
+  return interfaces.flatMap((card, index) => {
+    const address = isJsonObject(card) ? card["networkIP"] : undefined;
+    if (typeof address !== "string") return [];
+    const why = addressRefusal(address, context.loopbackAllowed);
+    return why === undefined ? [] : [invalidFault(`resource.networkInterfaces[${index}].networkIP`, address, why)];
+  });
+}
+
+function texts(value: Json | undefined): string[] {
+  return Array.isArray(value) ? value.filter((item) => typeof item === "string") : [];
+}

@@ -1,0 +1,87 @@
+import type { JsonObject } from "#base/json.ts";
+import { isJsonObject } from "#base/json.ts";
+import type { CurrentAction, GroupReport } from "#instances/group/spec.ts";
+import { resolve } from "#control/compiler/references.ts";
+import type { StoredResource } from "../store/store.ts";
+import type { Call } from "./context.ts";
+import { groupKeyOfManager } from "./derived.ts";
+import { computeLink, nameOf } from "./names.ts";
+import { viewOf } from "./view.ts";
+
+/** What an instance group manager answers beyond what was given: its group, its versions, and how far its instances have come. */
+export function managerStatus(call: Call, manager: StoredResource): JsonObject {
+  const { project } = call.command;
+  const groupKey = groupKeyOfManager(manager.key);
+  const report = call.context.store.groupReport(groupKey);
+  const size = targetSizeOf(manager);
+  return {
+    ...versionsOf(manager.resource, size),
+    instanceGroup: computeLink(project, groupKey),
+    targetSize: size,
+    currentActions: actionsOf(report, size),
+    status: {
+      isStable: isStable(report, size),
+      versionTarget: { isReached: isOnVersion(call, manager, report) },
+      stateful: { hasStatefulConfig: false, perInstanceConfigs: { allEffective: true } },
+      allInstancesConfig: { effective: true },
+    },
+  };
+}
+
+function targetSizeOf(manager: StoredResource): number {
+  return Number(manager.resource["targetSize"] ?? 0);
+}
+
+/** The template of new instances: `instanceTemplate`, or that of the version that has no size of its own. */
+export function templateOf(resource: JsonObject): string | undefined {
+  const { instanceTemplate, versions } = resource;
+  const list = Array.isArray(versions) ? versions.filter(isJsonObject) : [];
+  const rest = list.find((version) => version["targetSize"] === undefined) ?? list[0];
+  const text = rest?.["instanceTemplate"] ?? instanceTemplate;
+  return typeof text === "string" ? text : undefined;
+}
+
+/** Google answers both spellings of the template, whichever was given. */
+function versionsOf(resource: JsonObject, size: number): JsonObject {
+  const template = templateOf(resource);
+  if (template === undefined) return {};
+  const versions = resource["versions"];
+  if (Array.isArray(versions) && versions.length > 0) return { instanceTemplate: template };
+  return { versions: [{ instanceTemplate: template, targetSize: { calculated: size } }] };
+}
+
+const actionFields: Readonly<Record<CurrentAction, string>> = {
+  NONE: "none",
+  CREATING: "creating",
+  RECREATING: "recreating",
+  DELETING: "deleting",
+  VERIFYING: "verifying",
+};
+
+/** Every kind of action is answered, as Google does; instances that the group has not begun with yet count as being created. */
+function actionsOf(report: GroupReport | undefined, size: number): JsonObject {
+  const counts = new Map<string, number>(
+    ["none", "creating", "creatingWithoutRetries", "verifying", "recreating", "refreshing", "restarting", "deleting", "abandoning"].map(
+      (action) => [action, 0],
+    ),
+  );
+  const add = (action: string, count: number): unknown => counts.set(action, (counts.get(action) ?? 0) + count);
+  for (const instance of report?.instances ?? []) add(actionFields[instance.action], 1);
+  add("creating", Math.max(0, size - staying(report)));
+  return Object.fromEntries(counts);
+}
+
+function staying(report: GroupReport | undefined): number {
+  return (report?.instances ?? []).filter(({ action }) => action !== "DELETING").length;
+}
+
+/** A report may be older than the last `resize`, so that its own word counts only where its size is the wanted one. */
+function isStable(report: GroupReport | undefined, size: number): boolean {
+  return report === undefined ? size === 0 : report.isStable && staying(report) === size && report.instances.length === size;
+}
+
+function isOnVersion(call: Call, manager: StoredResource, report: GroupReport | undefined): boolean {
+  const key = resolve(viewOf(call), templateOf(manager.resource), ["instanceTemplates"]);
+  const wanted = `instanceTemplates/${key === undefined ? "" : nameOf(key)}`;
+  return (report?.instances ?? []).every((instance) => instance.template === undefined || instance.template === wanted);
+}

@@ -1,0 +1,107 @@
+import type { JsonObject } from "#base/json.ts";
+import { isJsonObject } from "#base/json.ts";
+import type { InstanceReport } from "#instances/group/spec.ts";
+import { resolve } from "#control/compiler/references.ts";
+import type { ResourceKey, StoredResource } from "../../store/store.ts";
+import type { Call, Result, Verb } from "../context.ts";
+import { groupKeyOfManager, instanceKey } from "../derived.ts";
+import { invalid, required } from "../faults.ts";
+import { requireKind } from "../kinds.ts";
+import { templateOf } from "../manager-status.ts";
+import { omit } from "../merge.ts";
+import { computeLink, nameOf } from "../names.ts";
+import { pageOf } from "../page.ts";
+import { changeable, existing, write } from "../standard.ts";
+import { viewOf } from "../view.ts";
+
+/** Verbs of instance group managers beyond the standard ones. */
+export const managerVerbs: ReadonlyMap<string, Verb> = new Map<string, Verb>([
+  ["resize", { method: "POST", on: "resource", mutates: true, run: resize }],
+  ["setInstanceTemplate", { method: "POST", on: "resource", mutates: true, run: setInstanceTemplate }],
+  ["listManagedInstances", { method: "POST", on: "resource", mutates: false, run: listManagedInstances }],
+]);
+
+/** Google takes the new size from the query. */
+function resize(call: Call): Result {
+  const before = changeable(call);
+  const text = call.command.query["size"];
+  if (text === undefined || text === "") throw required("size");
+  const size = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+  if (Number.isNaN(size)) throw invalid("size", text, "Must be greater than or equal to 0");
+  return write(call, requireKind("instanceGroupManagers"), { before, input: { ...before.resource, targetSize: size } });
+}
+
+function setInstanceTemplate(call: Call): Result {
+  const before = changeable(call);
+  const { body } = call.command;
+  const template = isJsonObject(body) ? body["instanceTemplate"] : undefined;
+  if (template === undefined || template === null || template === "") throw required("instanceTemplate");
+  // The new template stands for all versions there were.
+  return write(call, requireKind("instanceGroupManagers"), {
+    before,
+    input: { ...omit(before.resource, ["versions"]), instanceTemplate: template },
+  });
+}
+
+/** Paged only where the manager asks for it (`listManagedInstancesResults`), as Google does; `maxResults` is otherwise without effect. */
+function listManagedInstances(call: Call): Result {
+  const manager = existing(call);
+  const groupKey = groupKeyOfManager(manager.key);
+  const instances = call.context.store.groupReport(groupKey)?.instances ?? [];
+  const listed = instances.map((instance) => {
+    const key = instanceKey(groupKey, instance.name);
+    return { key, body: managedInstance(call, manager, { key, instance }) };
+  });
+  const { filter, orderBy, maxResults, pageToken } = call.command.query;
+  const paged = manager.resource["listManagedInstancesResults"] === "PAGINATED";
+  const query = {
+    filter: filter ?? "",
+    orderBy: orderBy ?? "",
+    ...(paged ? { maxResults: maxResults ?? "", pageToken: pageToken ?? "" } : {}),
+  };
+  const page = pageOf(listed, query, "maxResults");
+  return {
+    answer: {
+      managedInstances: page.items.map(({ body }) => body),
+      ...(page.nextPageToken !== undefined && paged ? { nextPageToken: page.nextPageToken } : {}),
+    },
+  };
+}
+
+function managedInstance(call: Call, manager: StoredResource, { key, instance }: { key: string; instance: InstanceReport }): JsonObject {
+  const { project } = call.command;
+  const templateKey = templateKeyOf(call, manager, instance);
+  return {
+    instance: computeLink(project, key),
+    id: instance.id,
+    name: instance.name,
+    instanceStatus: instance.status,
+    currentAction: instance.action,
+    ...(templateKey === undefined ? {} : { version: { instanceTemplate: computeLink(project, templateKey) } }),
+    ...instanceHealth(call, manager, instance),
+    ...lastAttempt(instance),
+  };
+}
+
+/** An instance names its template without the scope, which only the manager's own template tells. */
+function templateKeyOf(call: Call, manager: StoredResource, { template }: InstanceReport): ResourceKey | undefined {
+  const current = resolve(viewOf(call), templateOf(manager.resource), ["instanceTemplates"]);
+  if (template === undefined || (current !== undefined && template === `instanceTemplates/${nameOf(current)}`)) return current;
+  return `global/${template}`;
+}
+
+/** What the health check of the autohealing policy says of an instance. */
+function instanceHealth(call: Call, manager: StoredResource, instance: InstanceReport): JsonObject {
+  const policies = manager.resource["autoHealingPolicies"];
+  const policy = Array.isArray(policies) ? policies[0] : undefined;
+  const healthCheck = isJsonObject(policy) ? policy["healthCheck"] : undefined;
+  const key = resolve(viewOf(call), typeof healthCheck === "string" ? healthCheck : undefined, ["healthChecks"]);
+  if (key === undefined) return {};
+  // The port in a probe's id depends on who asks; an instance is probed for autohealing at one port only.
+  const state = Object.entries(instance.health).find(([id]) => id.startsWith(`${key}@`))?.[1] ?? "UNKNOWN";
+  return { instanceHealth: [{ healthCheck: computeLink(call.command.project, key), detailedHealthState: state }] };
+}
+
+function lastAttempt({ lastError }: InstanceReport): JsonObject {
+  return lastError === undefined ? {} : { lastAttempt: { errors: { errors: [{ code: "INSTANCE_FAILED", message: lastError }] } } };
+}

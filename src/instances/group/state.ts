@@ -1,0 +1,224 @@
+import { sameJson } from "#base/json.ts";
+import type { Random } from "#base/random.ts";
+import type { FleetState } from "../fleet.ts";
+import type { ProbeOutcome, ProbeRecord } from "../health/plan.ts";
+import type { GroupSpec, HealthState, ProbeSpec, TemplateSpec } from "./spec.ts";
+
+/** The planner's vocabulary: what a group knows, the facts that change it, and the actions that follow. */
+
+/**
+ * Where an instance is in its life. Times are due times in milliseconds since the epoch.
+ *   creating → running ⇄ replacing → creating …        running → draining → ending → (gone)
+ */
+export type Phase =
+  /** To be made in the fleet. `started`: a call to make it has been sent. `again`: it takes the place of one that ended. */
+  | { readonly is: "creating"; readonly again: boolean; readonly started: boolean; readonly dueAtMs: number }
+  /** `verified`: it has been HEALTHY for autohealing once, or nothing asks that of it. */
+  | { readonly is: "running"; readonly sinceMs: number; readonly verified: boolean }
+  /** What is left of it is removed from the fleet; then it is made again, not before `restartAtMs`. `ended`: by itself, else as unhealthy. */
+  | { readonly is: "replacing"; readonly ended: boolean; readonly dueAtMs: number; readonly restartAtMs: number }
+  /** Out of the endpoints. With `endAtMs` no proxy sends to it any more and only requests in flight are waited for. */
+  | { readonly is: "draining"; readonly sinceMs: number; readonly endAtMs?: number }
+  | { readonly is: "ending"; readonly dueAtMs: number };
+
+export interface Instance {
+  readonly name: string;
+  /** Decimal, unique for ever in the group; a replaced instance keeps its name and gets a new id. */
+  readonly id: string;
+  readonly createdAtMs: number;
+  readonly phase: Phase;
+  /** Empty until the fleet has answered. */
+  readonly address: string;
+  readonly port?: number;
+  /** Which of the group's templates it was made from; absent for members that nobody manages. */
+  readonly templateRevision?: number;
+  /** By `ProbeSpec.id`; absent means UNKNOWN. */
+  readonly health: Readonly<Record<string, HealthState>>;
+  /** Ends and failed starts in a row, for the backoff. */
+  readonly failures: number;
+  readonly lastError?: string;
+}
+
+/** What is kept in memory alone: losing it costs a repeated call, never a wrong one. */
+interface Memory {
+  /** Keys of the actions that have not yet come back as a fact. */
+  readonly inFlight: ReadonlySet<string>;
+  /** By `probeKey`. */
+  readonly probes: ReadonlyMap<string, ProbeRecord>;
+  readonly listDueAtMs: number;
+  readonly releaseDueAtMs: number;
+}
+
+export interface GroupState {
+  readonly spec: GroupSpec;
+  /** Highest id given so far. */
+  readonly lastId: string;
+  /** By revision, the highest being that of the specification; an older one is kept while an instance is made from it. */
+  readonly templates: ReadonlyMap<number, TemplateSpec>;
+  /** By name. The same map means that nothing of any instance has changed. */
+  readonly instances: ReadonlyMap<string, Instance>;
+  readonly memory: Memory;
+}
+
+/** Something that happened. Facts about an id that is no longer there are ignored. */
+export type Fact =
+  | { readonly kind: "created"; readonly key: string; readonly id: string; readonly state: FleetState }
+  | { readonly kind: "createFailed"; readonly key: string; readonly id: string; readonly error: string }
+  | { readonly kind: "deleted"; readonly key: string; readonly id: string }
+  | { readonly kind: "deleteFailed"; readonly key: string; readonly id: string; readonly error: string }
+  | { readonly kind: "exited"; readonly id: string; readonly exit: string }
+  | { readonly kind: "listed"; readonly key: string; readonly askedAtMs: number; readonly states: readonly FleetState[] }
+  | { readonly kind: "listFailed"; readonly key: string }
+  | { readonly kind: "released"; readonly key: string; readonly names: readonly string[]; readonly released: boolean }
+  | {
+      readonly kind: "probed";
+      readonly key: string;
+      readonly id: string;
+      readonly probeId: string;
+      readonly startedAtMs: number;
+      readonly outcome: ProbeOutcome;
+    };
+
+/** Something to do. Each ends in exactly one fact with its `key`, until when it is not asked for again. */
+export type Action =
+  | { readonly kind: "create"; readonly key: string; readonly instance: Instance; readonly template: TemplateSpec }
+  | { readonly kind: "delete"; readonly key: string; readonly name: string; readonly id: string }
+  | { readonly kind: "list"; readonly key: string }
+  | { readonly kind: "askReleased"; readonly key: string; readonly names: readonly string[] }
+  | {
+      readonly kind: "probe";
+      readonly key: string;
+      readonly id: string;
+      readonly probe: ProbeSpec;
+      readonly target: { readonly address: string; readonly port: number };
+    };
+
+export interface Context {
+  readonly now: number;
+  readonly random: Random;
+  /** Whether instances can be made at all; otherwise they wait to join. */
+  readonly hasFleet: boolean;
+}
+
+/** A state under change within one call of the planner. The state it came from stays as it was: `put` and `remove` copy the instances first. */
+export interface Draft extends Context {
+  readonly spec: GroupSpec;
+  lastId: string;
+  templates: ReadonlyMap<number, TemplateSpec>;
+  instances: ReadonlyMap<string, Instance>;
+  /** The copy that `instances` is once something has changed. */
+  changed?: Map<string, Instance>;
+  readonly inFlight: Set<string>;
+  probes: Map<string, ProbeRecord>;
+  listDueAtMs: number;
+  releaseDueAtMs: number;
+  readonly actions: Action[];
+  wakeAtMs: number;
+}
+
+const emptyMemory: Memory = { inFlight: new Set(), probes: new Map(), listDueAtMs: 0, releaseDueAtMs: 0 };
+
+/** A group under a new specification; the first one makes the group, and what is in memory alone starts empty. */
+export function withSpec(state: Omit<GroupState, "memory"> | GroupState | undefined, spec: GroupSpec): GroupState {
+  return {
+    spec,
+    lastId: state?.lastId ?? "0",
+    templates: withTemplate(state?.templates ?? new Map<number, TemplateSpec>(), spec.managed?.template),
+    instances: state?.instances ?? new Map<string, Instance>(),
+    memory: state && "memory" in state ? state.memory : emptyMemory,
+  };
+}
+
+/** A template that differs from the newest gets the next revision. */
+function withTemplate(templates: GroupState["templates"], template: TemplateSpec | undefined): GroupState["templates"] {
+  const newest = newestRevision(templates);
+  if (!template || sameJson(templates.get(newest), template)) return templates;
+  return new Map(templates).set(newest + 1, template);
+}
+
+/** Revision of the template that new instances are made from. */
+export function newestRevision(templates: GroupState["templates"]): number {
+  return Math.max(0, ...templates.keys());
+}
+
+export function openDraft(state: GroupState, context: Context): Draft {
+  const { memory } = state;
+  return {
+    ...context,
+    spec: state.spec,
+    lastId: state.lastId,
+    templates: state.templates,
+    instances: state.instances,
+    inFlight: new Set(memory.inFlight),
+    probes: new Map(memory.probes),
+    listDueAtMs: memory.listDueAtMs,
+    releaseDueAtMs: memory.releaseDueAtMs,
+    actions: [],
+    wakeAtMs: Number.POSITIVE_INFINITY,
+  };
+}
+
+export function closeDraft(draft: Draft): GroupState {
+  const { spec, lastId, templates, instances, inFlight, probes, listDueAtMs, releaseDueAtMs } = draft;
+  return { spec, lastId, templates, instances, memory: { inFlight, probes, listDueAtMs, releaseDueAtMs } };
+}
+
+function changing(draft: Draft): Map<string, Instance> {
+  draft.changed ??= new Map(draft.instances);
+  draft.instances = draft.changed;
+  return draft.changed;
+}
+
+/** Adds an instance or replaces the one of that name. */
+export function put(draft: Draft, instance: Instance): void {
+  changing(draft).set(instance.name, instance);
+}
+
+export function remove(draft: Draft, name: string): void {
+  changing(draft).delete(name);
+}
+
+export function byId(draft: Draft, id: string): Instance | undefined {
+  for (const instance of draft.instances.values()) if (instance.id === id) return instance;
+  return undefined;
+}
+
+/** Sees to it that the planner is called again by then. */
+export function wakeBy(draft: Draft, atMs: number): void {
+  if (atMs < draft.wakeAtMs) draft.wakeAtMs = atMs;
+}
+
+/** Asks for an action unless the same is in flight already. */
+export function act(draft: Draft, action: Action): boolean {
+  if (draft.inFlight.has(action.key)) return false;
+  draft.inFlight.add(action.key);
+  draft.actions.push(action);
+  return true;
+}
+
+/** Key of both calls about one VM, so that a second is not sent while the first is in flight. */
+export function fleetKey(id: string): string {
+  return `fleet ${id}`;
+}
+
+/** Key of one probe of one instance, and of its counters. */
+export function probeKey(id: string, probeId: string): string {
+  return `probe ${id} ${probeId}`;
+}
+
+/** How many actions of a kind are in flight, by the first word of their keys. */
+export function countInFlight(draft: Draft, word: "fleet" | "probe"): number {
+  let count = 0;
+  for (const key of draft.inFlight) if (key.startsWith(`${word} `)) count++;
+  return count;
+}
+
+/** Whether the group makes and ends this instance itself. */
+export function isManaged(instance: Instance): boolean {
+  return instance.templateRevision !== undefined;
+}
+
+/** Whether the instance is on its way out. */
+export function isLeaving(instance: Instance): boolean {
+  return instance.phase.is === "draining" || instance.phase.is === "ending";
+}

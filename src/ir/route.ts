@@ -1,0 +1,131 @@
+/** Routes as the proxy reads them: plain data, in the order in which they are tried. */
+
+/** Names the rule in a resource of the user, for `explain`, spans and logs. */
+export interface RuleRef {
+  /** Short resource name with its collection: `urlMaps/shop`, `httpRoutes/cart`. */
+  readonly resource: string;
+  /** Place in a list of rules (HttpRoute rules, path rules). */
+  readonly index?: number;
+  /** Priority of a URL map's route rule. */
+  readonly priority?: number;
+  /** Path matcher of a URL map. */
+  readonly pathMatcher?: string;
+  /** True for what a URL map does when no rule matches. */
+  readonly isDefault?: boolean;
+}
+
+export type PathMatch =
+  | { readonly kind: "prefix" | "exact"; readonly value: string; readonly ignoreCase?: boolean }
+  /** RE2, the whole path. */
+  | { readonly kind: "regex"; readonly value: string }
+  | { readonly kind: "any" };
+
+/** `name` is lower case; `:method`, `:authority` and `port` are pseudo headers. */
+export interface HeaderMatch {
+  readonly name: string;
+  readonly test: ValueTest;
+  readonly invert?: boolean;
+}
+
+/** `start` inclusive, `end` exclusive, decimal integers. */
+export type ValueTest =
+  | { readonly kind: "exact" | "prefix" | "suffix" | "regex"; readonly value: string }
+  | { readonly kind: "present" }
+  | { readonly kind: "range"; readonly start: string; readonly end: string };
+
+export interface QueryMatch {
+  readonly name: string;
+  readonly test: ValueTest;
+}
+
+/** All predicates of one match must hold; a rule matches when one of its matches does. */
+export interface Match {
+  readonly path: PathMatch;
+  readonly headers: readonly HeaderMatch[];
+  readonly query: readonly QueryMatch[];
+}
+
+/** A header value: text, or parts to be put together when the request is there. */
+export type HeaderValue = string | readonly HeaderPart[];
+type HeaderPart = string | { readonly secret: string };
+
+/** Applied in this order: remove, set (replaces), add (appends). Header names keep the user's spelling. */
+export interface HeaderMutation {
+  readonly remove: readonly string[];
+  readonly set: readonly (readonly [name: string, value: HeaderValue])[];
+  readonly add: readonly (readonly [name: string, value: HeaderValue])[];
+}
+
+export interface Destination {
+  /** Key in `Snapshot.clusters`. */
+  readonly cluster: string;
+  /** Share of `weight / sum of weights`; a sum of 0 gives 503. */
+  readonly weight: number;
+  readonly requestHeaders: readonly HeaderMutation[];
+  readonly responseHeaders: readonly HeaderMutation[];
+}
+
+/** Google's `retryConditions` as they are spelled there. */
+export type RetryCondition =
+  | "5xx"
+  | "gateway-error"
+  | "reset"
+  | "connect-failure"
+  | "retriable-4xx"
+  | "refused-stream"
+  | "cancelled"
+  | "deadline-exceeded"
+  | "internal"
+  | "resource-exhausted"
+  | "unavailable";
+
+export interface RetryPolicy {
+  readonly conditions: readonly RetryCondition[];
+  /** Retries after the first attempt. */
+  readonly retries: number;
+  readonly perTryTimeoutMs?: number;
+}
+
+/** What is done to path and authority on the way to the upstream. `prefix` replaces the part that the rule's prefix matched. */
+export interface Rewrite {
+  readonly prefix?: string;
+  readonly host?: string;
+}
+
+export type Action =
+  | {
+      readonly kind: "route";
+      readonly destinations: readonly Destination[];
+      readonly rewrite?: Rewrite;
+      /** From the end of the request to the end of the response, retries included; 0 = none. */
+      readonly timeoutMs: number;
+      readonly retry?: RetryPolicy;
+    }
+  | {
+      readonly kind: "redirect";
+      readonly status: 301 | 302 | 303 | 307 | 308;
+      readonly host?: string;
+      readonly path?: string;
+      readonly prefix?: string;
+      readonly https?: boolean;
+      readonly port?: number;
+      readonly stripQuery?: boolean;
+    }
+  | { readonly kind: "directResponse"; readonly status: number; readonly body: { readonly text: string } | { readonly base64: string } };
+
+export interface Rule {
+  readonly ref: RuleRef;
+  /** Empty: the rule takes every request. */
+  readonly matches: readonly Match[];
+  readonly action: Action;
+  /** In the order of application (Google: weighted backend service → rule → path matcher → URL map; the first of these is on the destination). */
+  readonly requestHeaders: readonly HeaderMutation[];
+  readonly responseHeaders: readonly HeaderMutation[];
+}
+
+/** Rules of the hosts `hosts`; the first rule that matches is taken. No rule, no route: 404. */
+export interface VirtualHost {
+  /** `cart.shop.mesh`, `cart.shop.mesh:8080`, `*.shop.mesh`, `*-shop.mesh` or `*`; lower case. */
+  readonly hosts: readonly string[];
+  readonly rules: readonly Rule[];
+}

@@ -1,0 +1,138 @@
+import { z } from "zod";
+import { checkName, checkNamedPorts } from "../check/names.ts";
+import type { Report } from "../check/report.ts";
+import { defineKind } from "../define.ts";
+import type { Kind } from "../kind.ts";
+import { message, number, text } from "../schema.ts";
+import { namedPort, ownedByServer, patchableVerbs } from "./common.ts";
+
+const fixedOrPercent = message({ fixed: number, percent: number });
+
+const schema = message({
+  name: text,
+  baseInstanceName: text,
+  instanceTemplate: text,
+  versions: z.array(message({ name: text, instanceTemplate: text, targetSize: fixedOrPercent })),
+  targetSize: number,
+  namedPorts: z.array(namedPort),
+  autoHealingPolicies: z.array(message({ healthCheck: text, initialDelaySec: number })),
+  updatePolicy: message({
+    type: text,
+    minimalAction: text,
+    replacementMethod: text,
+    maxSurge: fixedOrPercent,
+    maxUnavailable: fixedOrPercent,
+  }),
+});
+
+type Manager = z.output<typeof schema>;
+type FixedOrPercent = z.output<typeof fixedOrPercent>;
+
+/**
+ * A managed instance group: keeps `targetSize` instances made from a template. Its instance group has the same scope and name. Obeyed:
+ * `baseInstanceName` (default: the name), `instanceTemplate` or `versions[]`, `targetSize`, `namedPorts`, `autoHealingPolicies[0]`.
+ */
+export const instanceGroupManagers: Kind = defineKind({
+  api: "compute",
+  collection: "instanceGroupManagers",
+  singular: "instanceGroupManager",
+  kind: "compute#instanceGroupManager",
+  scopes: ["zone", "region"],
+  verbs: patchableVerbs,
+  message: "InstanceGroupManager",
+  fingerprint: true,
+  outputOnly: [...ownedByServer, "currentActions", "status", "instanceGroup"],
+  schema,
+  defaults: (resource) => ({
+    ...(typeof resource["name"] === "string" ? { baseInstanceName: resource["name"].slice(0, longestBaseName) } : {}),
+    updatePolicy: { type: "OPPORTUNISTIC", minimalAction: "REPLACE", replacementMethod: "SUBSTITUTE" },
+    instanceLifecyclePolicy: { defaultActionOnFailure: "REPAIR", forceUpdateOnRepair: "NO" },
+  }),
+  check: (resource, report) => {
+    checkName(report, "resource.name", resource.name);
+    checkBaseName(report, resource.baseInstanceName);
+    if (resource.targetSize === undefined) report.required("resource.targetSize");
+    report.range("resource.targetSize", resource.targetSize, [0, 2_147_483_647]);
+    checkNamedPorts(report, resource.namedPorts);
+    checkVersions(report, resource);
+    checkAutoHealing(report, resource);
+    checkUpdatePolicy(report, resource);
+  },
+  references: (resource) => [
+    { field: "resource.instanceTemplate", value: resource.instanceTemplate, collections: ["instanceTemplates"] },
+    ...(resource.versions ?? []).map(({ instanceTemplate }, index) => ({
+      field: `resource.versions[${index}].instanceTemplate`,
+      value: instanceTemplate,
+      collections: ["instanceTemplates"],
+    })),
+    ...(resource.autoHealingPolicies ?? []).map(({ healthCheck }, index) => ({
+      field: `resource.autoHealingPolicies[${index}].healthCheck`,
+      value: healthCheck,
+      collections: ["healthChecks"],
+    })),
+  ],
+});
+
+/** What is left of 63 characters when an instance's suffix, such as `-x7k2`, is taken off. */
+const longestBaseName = 58;
+const baseName = /^[a-z]([-a-z0-9]*[a-z0-9])?(-?#{1,10})?$/;
+
+/** A base name may end in `#` signs, which stand for the digits of a number. */
+function checkBaseName(report: Report, name: string | undefined): void {
+  if (name === undefined) return;
+  if (!baseName.test(name) || name.length > longestBaseName) {
+    report.invalid("resource.baseInstanceName", name, `Must be a match of regex '[a-z]([-a-z0-9]{0,${longestBaseName - 2}}[a-z0-9])?'`);
+  }
+}
+
+function checkVersions(report: Report, { instanceTemplate, versions = [] }: Manager): void {
+  const path = "resource.versions";
+  if (versions.length === 0) {
+    if (instanceTemplate === undefined || instanceTemplate === "") report.required("resource.instanceTemplate");
+    return;
+  }
+  for (const [index, version] of versions.entries()) {
+    if (version.instanceTemplate === undefined) report.required(`${path}[${index}].instanceTemplate`);
+    checkFixedOrPercent(report, `${path}[${index}].targetSize`, version.targetSize);
+  }
+  const open = versions.filter(({ targetSize }) => targetSize === undefined);
+  if (open.length !== 1) report.invalid(path, `${open.length} versions without targetSize`, "Exactly one version must have no targetSize.");
+}
+
+function checkAutoHealing(report: Report, { autoHealingPolicies = [] }: Manager): void {
+  report.atMost("resource.autoHealingPolicies", autoHealingPolicies, 1);
+  for (const [index, { initialDelaySec }] of autoHealingPolicies.entries()) {
+    report.range(`resource.autoHealingPolicies[${index}].initialDelaySec`, initialDelaySec, [0, 3600]);
+  }
+}
+
+function checkFixedOrPercent(report: Report, path: string, value: FixedOrPercent | undefined): void {
+  if (value === undefined) return;
+  report.oneOf(path, value, { of: ["fixed", "percent"], needed: false });
+  report.range(`${path}.fixed`, value.fixed, [0, 2_147_483_647]);
+  report.range(`${path}.percent`, value.percent, [0, 100]);
+}
+
+function checkUpdatePolicy(report: Report, { updatePolicy, targetSize = 0 }: Manager): void {
+  if (updatePolicy === undefined) return;
+  const path = "resource.updatePolicy";
+  const { maxSurge, maxUnavailable, replacementMethod } = updatePolicy;
+  for (const [field, value] of Object.entries({ maxSurge, maxUnavailable })) {
+    checkFixedOrPercent(report, `${path}.${field}`, value);
+    if (value?.percent !== undefined && value.percent > 0 && targetSize < smallestForPercent) {
+      report.invalid(`${path}.${field}`, value, `Percent is allowed only for groups with at least ${smallestForPercent} instances.`);
+    }
+  }
+  if (replacementMethod === "RECREATE" && isPositive(maxSurge)) {
+    report.invalid(`${path}.maxSurge`, maxSurge, "maxSurge must be equal to 0 when replacement method is set to RECREATE");
+  }
+  if (maxSurge !== undefined && maxUnavailable !== undefined && !isPositive(maxSurge) && !isPositive(maxUnavailable)) {
+    report.invalid(`${path}.maxUnavailable`, maxUnavailable, "At least one of maxSurge and maxUnavailable must be greater than 0.");
+  }
+}
+
+const smallestForPercent = 10;
+
+function isPositive(value: FixedOrPercent | undefined): boolean {
+  return (value?.fixed ?? 0) > 0 || (value?.percent ?? 0) > 0;
+}

@@ -1,0 +1,46 @@
+import type { Fault } from "#base/errors.ts";
+import type { JsonObject } from "#base/json.ts";
+
+export type Api = "compute" | "networkservices" | "networksecurity" | "secretmanager" | "wayside";
+
+/** `location` is Network Services' `locations/global`; `project` has no scope in its path. */
+export type ScopeKind = "global" | "region" | "zone" | "location" | "project";
+
+export type StandardVerb = "insert" | "get" | "list" | "patch" | "update" | "delete";
+
+/** A field of a resource that names another resource, as the user wrote it. */
+export interface Reference {
+  /** `resource.backends[0].group` */
+  readonly field: string;
+  readonly value: string;
+  /** Collections it may name, most likely first: a bare name is looked up in them. */
+  readonly collections: readonly string[];
+}
+
+/**
+ * One collection of the API: all that is particular to it. Routes, storage, references, in-use protection, fingerprints, PATCH and
+ * operations are made from a table of these; adding a resource is adding one file that exports one `Kind` and a row in `kinds.ts`.
+ */
+export interface Kind {
+  readonly api: Api;
+  /** `urlMaps` */
+  readonly collection: string;
+  /** `urlMap`: names the path parameter, and in-use messages say `url_map`. */
+  readonly singular: string;
+  /** `compute#urlMap`; files are recognised by it. */
+  readonly kind: string;
+  readonly scopes: readonly ScopeKind[];
+  readonly verbs: readonly StandardVerb[];
+  /** Message in the catalogue of Google's field names and types (`UrlMap`). */
+  readonly message: string;
+  /** Whether Google computes and checks a `fingerprint`. */
+  readonly fingerprint: boolean;
+  /** Fields that the server owns: dropped from input, computed on output. */
+  readonly outputOnly: readonly string[];
+  /** Fills what Google fills on insert. Does not change what was given. */
+  defaults(resource: JsonObject): JsonObject;
+  /** Semantic checks beyond names and types, all faults at once, in Google's words, with paths from `resource`. */
+  check(resource: JsonObject): Fault[];
+  /** Every reference that is a field of the resource, for existence and in-use protection. */
+  references(resource: JsonObject): Reference[];
+}

@@ -1,0 +1,37 @@
+import type { Pointer } from "#ir/snapshot.ts";
+
+/** What a proxy says of itself after each refresh. */
+export interface ProxyReport {
+  readonly service: string;
+  /** 0 and "" before the first snapshot is applied. */
+  readonly generation: number;
+  readonly digest: string;
+  /** When every source last confirmed the configuration, ms since the epoch; it stands still while one of them fails. */
+  readonly confirmedAtMs: number;
+  /** The last snapshot that was refused, and why; absent once a later one was applied. */
+  readonly rejection?: { readonly generation: number; readonly reason: string };
+  /** Spans that could not be delivered, since the proxy started. */
+  readonly droppedSpans: number;
+}
+
+export interface PointerReading {
+  /** The newest pointer that any source gave; null when none has one. */
+  readonly pointer: Pointer | null;
+  /** Whether every source answered. */
+  readonly complete: boolean;
+}
+
+/**
+ * Everything outside of itself that a proxy can reach, apart from its upstreams: called in the background only, except
+ * before the first configuration is there. All calls may fail or hang; the proxy survives each of them.
+ */
+export interface ProxyHost {
+  pointer(): Promise<PointerReading>;
+  /** Bytes of an immutable snapshot; null while it is not visible yet. */
+  snapshot(digest: string): Promise<ArrayBuffer | null>;
+  /** Plaintext of a secret version; null when it was destroyed, is not visible yet or cannot be opened. */
+  secret(name: string, version: number): Promise<string | null>;
+  report(report: ProxyReport): Promise<void>;
+  /** One OTLP/JSON `ExportTraceServiceRequest`. False: not delivered, and lost. */
+  exportSpans(body: string): Promise<boolean>;
+}

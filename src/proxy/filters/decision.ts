@@ -1,0 +1,45 @@
+import type { Destination, HeaderMutation, RetryPolicy, RuleRef } from "#ir/route.ts";
+
+/** Defined beside the matcher, which may not look up to here. */
+export type { RequestView } from "#proxy/match/request.ts";
+
+/** Why one rule was or was not taken; only collected for `explain`. */
+export interface TraceStep {
+  readonly rule: RuleRef;
+  readonly matched: boolean;
+  /** For people: `path /cart is not under prefix /catalog`. */
+  readonly why: string;
+}
+
+/** What is to happen to a request. Pure: the same snapshot and request give the same decision. */
+export type Decision =
+  | { readonly kind: "none" }
+  | {
+      readonly kind: "redirect";
+      readonly rule: RuleRef;
+      readonly status: number;
+      readonly location: string;
+      readonly responseHeaders: readonly HeaderMutation[];
+    }
+  | {
+      readonly kind: "directResponse";
+      readonly rule: RuleRef;
+      readonly status: number;
+      readonly body: Uint8Array<ArrayBuffer>;
+      readonly responseHeaders: readonly HeaderMutation[];
+    }
+  | {
+      readonly kind: "route";
+      readonly rule: RuleRef;
+      readonly destinations: readonly Destination[];
+      /** Sum of the weights, computed once. */
+      readonly totalWeight: number;
+      /** Authority and target as the application is to see them, after rewrites. */
+      readonly authority: string;
+      readonly target: string;
+      readonly requestHeaders: readonly HeaderMutation[];
+      readonly responseHeaders: readonly HeaderMutation[];
+      /** 0 = none. */
+      readonly timeoutMs: number;
+      readonly retry?: RetryPolicy;
+    };

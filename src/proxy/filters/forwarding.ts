@@ -1,0 +1,91 @@
+import { isFieldName } from "#ir/field.ts";
+
+/** What every message loses and gains at a proxy, whatever its rule: hop-by-hop fields, forwarding fields, spoofed ones. */
+
+/** The way a request came in. */
+export interface Hop {
+  /** Address of the caller; absent where the runtime does not tell it. */
+  readonly clientAddress?: string;
+  readonly scheme: "http" | "https";
+  /** The authority that the application is to see: `fetch` cannot set Host, so it travels as `x-forwarded-host`. */
+  readonly authority: string;
+}
+
+const via = "1.1 wayside";
+
+/**
+ * Fields that concern one connection only: RFC 9110 7.6.1, the proxy credentials of 11.7, and `Trailer`, because trailers
+ * themselves do not survive `fetch`.
+ */
+const hopByHop = [
+  "connection",
+  "proxy-connection",
+  "keep-alive",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  "proxy-authenticate",
+  "proxy-authorization",
+] as const;
+
+/** Fields that only the mesh may set; a caller's or an upstream's are not to be believed. */
+const ownPrefix = "x-wayside-";
+
+/** Makes the headers of a request fit to be sent on. Mutations of rules come after it, so that they may override it. */
+export function forwardRequestHeaders(headers: Headers, hop: Hop): void {
+  const trailers = tokens(headers.get("te")).includes("trailers");
+  dropHopByHop(headers);
+  // RFC 9110 10.1.4 lets `trailers`, and nothing else, be sent on; gRPC servers insist on it.
+  if (trailers) headers.set("te", "trailers");
+  dropOwn(headers);
+  headers.delete("x-forwarded-client-cert");
+  joinCookies(headers);
+  if (hop.clientAddress !== undefined) headers.append("x-forwarded-for", hop.clientAddress);
+  headers.set("x-forwarded-proto", hop.scheme);
+  headers.set("x-forwarded-host", hop.authority);
+  headers.append("via", via);
+}
+
+/** Makes the headers of an upstream's response fit to be sent back. */
+export function forwardResponseHeaders(headers: Headers): void {
+  dropHopByHop(headers);
+  dropOwn(headers);
+  headers.append("via", via);
+}
+
+/**
+ * Drops hop-by-hop fields and those that `Connection` names. Of upgrades only WebSocket passes, since that is the only
+ * protocol that workerd switches to; anything else (`h2c` above all) would be a way around the proxy.
+ */
+function dropHopByHop(headers: Headers): void {
+  const named = tokens(headers.get("connection"));
+  const webSocket = named.includes("upgrade") && headers.get("upgrade")?.toLowerCase() === "websocket";
+  for (const name of named) if (isFieldName(name)) headers.delete(name);
+  for (const name of hopByHop) headers.delete(name);
+  if (!webSocket) return;
+  headers.set("connection", "Upgrade");
+  headers.set("upgrade", "websocket");
+}
+
+function dropOwn(headers: Headers): void {
+  const own = Array.from(headers.keys()).filter((name) => name.startsWith(ownPrefix));
+  for (const name of own) headers.delete(name);
+}
+
+/** workerd joins several Cookie lines with a comma, but their only list separator is a semicolon (RFC 9113 8.2.3). */
+function joinCookies(headers: Headers): void {
+  const cookie = headers.get("cookie");
+  if (cookie?.includes(", ") !== true) return;
+  headers.set("cookie", cookie.replaceAll(/, (?=[!#$%&'*+\-.^_`|~0-9A-Za-z]+=)/g, "; "));
+}
+
+/** The members of a comma-separated list, in lower case. */
+function tokens(value: string | null): string[] {
+  return value === null
+    ? []
+    : value
+        .toLowerCase()
+        .split(",")
+        .map((token) => token.trim());
+}

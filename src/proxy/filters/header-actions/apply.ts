@@ -1,0 +1,78 @@
+import type { Cluster } from "#ir/cluster.ts";
+import { isFieldValue } from "#ir/field.ts";
+import type { Destination, HeaderMutation, HeaderValue } from "#ir/route.ts";
+import type { Decision } from "../decision.ts";
+
+/** Carries out header mutations on the `Headers` that are sent on. */
+
+/** Plaintext of a secret; undefined when it is destroyed, missing or cannot be opened. */
+export type SecretLookup = (name: string) => string | undefined;
+
+/** `secret_unavailable`: the headers are unfinished and must not be sent; the caller answers 503. */
+export type HeaderOutcome = { readonly kind: "applied" } | { readonly kind: "secret_unavailable"; readonly secret: string };
+
+/** Where a routed request goes. */
+export interface Chosen {
+  readonly decision: Extract<Decision, { kind: "route" }>;
+  readonly destination: Destination;
+  readonly cluster: Cluster;
+}
+
+const applied: HeaderOutcome = { kind: "applied" };
+
+/**
+ * Mutates the headers of a request: the destination's mutations first, then the rule's in their order (Google: weighted
+ * backend service, route rule, path matcher, URL map), then the backend service's `customRequestHeaders`.
+ */
+export function applyRequestHeaders(headers: Headers, chosen: Chosen, secrets: SecretLookup): HeaderOutcome {
+  const { decision, destination, cluster } = chosen;
+  return applyAll(headers, [...destination.requestHeaders, ...decision.requestHeaders, cluster.requestHeaders], secrets);
+}
+
+/** Mutates the headers of an upstream's response, in the same order. */
+export function applyResponseHeaders(headers: Headers, chosen: Chosen, secrets: SecretLookup): HeaderOutcome {
+  const { decision, destination, cluster } = chosen;
+  return applyAll(headers, [...destination.responseHeaders, ...decision.responseHeaders, cluster.responseHeaders], secrets);
+}
+
+/** Carries out mutations in order; used directly for answers of the mesh itself (redirect, direct response). */
+export function applyAll(headers: Headers, mutations: readonly HeaderMutation[], secrets: SecretLookup): HeaderOutcome {
+  for (const mutation of mutations) {
+    for (const name of mutation.remove) headers.delete(name);
+    for (const [name, value] of mutation.set) {
+      const text = resolve(value, secrets);
+      if (typeof text !== "string") return text;
+      headers.set(name, text);
+    }
+    for (const [name, value] of mutation.add) {
+      const text = resolve(value, secrets);
+      if (typeof text !== "string") return text;
+      append(headers, name, text);
+    }
+  }
+  return applied;
+}
+
+/** One field line, joined by a comma alone: the spelling that Gateway API's conformance suite expects of an added header. */
+function append(headers: Headers, name: string, text: string): void {
+  const present = headers.get(name);
+  // Each cookie is a line of its own: they cannot be joined (RFC 9110, 5.3).
+  if (present === null || name.toLowerCase() === "set-cookie") headers.append(name, text);
+  else headers.set(name, `${present},${text}`);
+}
+
+function resolve(value: HeaderValue, secrets: SecretLookup): string | HeaderOutcome {
+  if (typeof value === "string") return value;
+  let text = "";
+  for (const part of value) {
+    if (typeof part === "string") {
+      text += part;
+      continue;
+    }
+    // Files often end in a line feed, which is no part of the secret; any other control character would break the header.
+    const secret = secrets(part.secret)?.replace(/[\r\n]+$/, "") ?? "";
+    if (secret === "" || !isFieldValue(secret)) return { kind: "secret_unavailable", secret: part.secret };
+    text += secret;
+  }
+  return text;
+}

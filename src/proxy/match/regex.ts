@@ -1,0 +1,63 @@
+import { messageOf } from "#base/errors.ts";
+import { RE2JS } from "re2js";
+
+/** Regular expressions of users: RE2 syntax and linear time, whatever text a caller sends. */
+
+/** Envoy's default for `re2.max_program_size`: a measure of the cost of an expression, not the length of its text. */
+export const defaultMaxProgramSize = 100;
+
+export interface Regex {
+  /** Whether the whole text matches. */
+  testExact(text: string): boolean;
+}
+
+/** Compiles an expression for matching whole texts, or says in one sentence why it is refused. Never throws. */
+export function compileRegex(
+  pattern: string,
+  maxProgramSize = defaultMaxProgramSize,
+): { readonly regex: Regex } | { readonly error: string } {
+  try {
+    const regex = RE2JS.compile(pattern);
+    const size = regex.programSize();
+    if (size <= maxProgramSize) return { regex };
+    return { error: `regular expression ${quote(pattern)} is too complex: program size ${size}, at most ${maxProgramSize} allowed` };
+  } catch (thrown) {
+    return { error: `regular expression ${quote(pattern)} is not valid RE2 syntax: ${messageOf(thrown)}` };
+  }
+}
+
+const special = new Set("\\.+*?()|[]{}^$");
+const punctuation = /^[!-/:-@[-`{-~]$/;
+const optionalQuantifiers = new Set("*?{");
+
+/**
+ * Literal text that every match of an expression begins with, possibly empty. Cautious: it stops at whatever it does not
+ * know to be literal, and knows nothing of an expression with alternatives.
+ */
+export function literalPrefix(pattern: string): string {
+  if (pattern.includes("|")) return "";
+  const characters = Array.from(pattern);
+  let at = characters[0] === "^" ? 1 : 0;
+  let prefix = "";
+  while (at < characters.length) {
+    let character = characters[at] ?? "";
+    let next = at + 1;
+    if (character === "\\") {
+      // Escaped punctuation stands for itself; `\d`, `\Q` and the like do not.
+      character = characters[next] ?? "";
+      if (!punctuation.test(character)) break;
+      next += 1;
+    } else if (special.has(character)) {
+      break;
+    }
+    if (optionalQuantifiers.has(characters[next] ?? "")) break;
+    prefix += character;
+    if (characters[next] === "+") break;
+    at = next;
+  }
+  return prefix;
+}
+
+function quote(pattern: string): string {
+  return JSON.stringify(pattern.length > 200 ? `${pattern.slice(0, 200)}…` : pattern);
+}

@@ -1,0 +1,48 @@
+/** A request as the pure part of the proxy sees it. */
+export interface RequestView {
+  readonly method: string;
+  readonly scheme: "http" | "https";
+  /** Host and, when given, port, as the caller sent it. */
+  readonly authority: string;
+  /** Raw path and query, beginning with `/`; no fragment. */
+  readonly target: string;
+  readonly headers: { get(name: string): string | null };
+}
+
+/**
+ * One request on its way through the matcher: the view with its path and query taken apart once. Mutable only in what it
+ * remembers.
+ */
+export interface Subject {
+  readonly request: RequestView;
+  /** The target up to its query: what path predicates see (Google: "query and fragment removed"). */
+  readonly path: string;
+  /** The path in lower case; made only for configurations that ignore case. */
+  foldedPath?: string;
+  /** From `?` on, empty without a query. */
+  readonly search: string;
+  /** The decoded query; made by the first query predicate that asks. */
+  parameters?: URLSearchParams;
+}
+
+/** Takes the target apart; a fragment, which no client may send, is cut off. */
+export function subjectOf(request: RequestView): Subject {
+  const { target } = request;
+  const hash = target.indexOf("#");
+  const end = hash === -1 ? target.length : hash;
+  const mark = target.indexOf("?");
+  const query = mark === -1 || mark > end ? end : mark;
+  return { request, path: target.slice(0, query), search: target.slice(query, end) };
+}
+
+/** A to Z in lower case and nothing else changed, as Envoy's `ignore_case`: the length stays, and no other letter becomes a Latin one. */
+export function foldCase(text: string): string {
+  return text.replaceAll(/[A-Z]+/g, (letters) => letters.toLowerCase());
+}
+
+/** Host and port of an authority; the port is empty when none is given. IPv6 literals keep their brackets. */
+export function splitAuthority(authority: string): { readonly host: string; readonly port: string } {
+  const colon = authority.lastIndexOf(":");
+  if (colon === -1 || authority.indexOf("]", colon) !== -1) return { host: authority, port: "" };
+  return { host: authority.slice(0, colon), port: authority.slice(colon + 1) };
+}

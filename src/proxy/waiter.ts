@@ -1,0 +1,4 @@
+/** What keeps background work alive after a response: `ctx` of a Worker. */
+export interface Waiter {
+  waitUntil(work: Promise<unknown>): void;
+}
