@@ -70,6 +70,11 @@ describe("the linter", () => {
       'import { readFileSync } from "node:fs";\nexport const planted: unknown = readFileSync;\n',
       "nothing of Node",
     ],
+    [
+      "zod outside of the schemas' building blocks",
+      'import * as z from "zod/mini";\nexport const planted: unknown = z;\n',
+      "model/schema.ts",
+    ],
     ["the ambient clock", "export const planted: number = Date.now();\n", "Use base/clock.ts"],
   ])("refuses %s", (_, source, message) => {
     mkdirSync(join(root, "src/ir"), { recursive: true });

@@ -20,8 +20,9 @@ export interface Reference {
 /**
  * One collection of the API: all that is particular to it. Routes, storage, references, in-use protection, fingerprints, PATCH and
  * operations are made from a table of these; adding a resource is adding one file that exports one `Kind` and a row in `kinds.ts`.
+ * `Resource` is what a stored resource reads as.
  */
-export interface Kind {
+export interface Kind<Resource = object> {
   readonly api: Api;
   /** `urlMaps` */
   readonly collection: string;
@@ -39,6 +40,12 @@ export interface Kind {
   readonly outputOnly: readonly string[];
   /** Fills what Google fills on insert. Does not change what was given. */
   defaults(resource: JsonObject): JsonObject;
+  /**
+   * The fields that checks, references or the compiler look at, in one form: a stored port may be `"80"`, and is read as 80. Other fields are
+   * there as they were given. For resources that went through `conform`; one that `conform` would refuse reads as `{}`. The same object is
+   * read once: it must not be changed afterwards.
+   */
+  read(resource: JsonObject): Resource;
   /** Semantic checks beyond names and types, all faults at once, in Google's words, with paths from `resource`. */
   check(resource: JsonObject): Fault[];
   /** Every reference that is a field of the resource, for existence and in-use protection. */

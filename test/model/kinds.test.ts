@@ -80,6 +80,7 @@ describe.each(kinds)("$kind", (kind) => {
         expect(faults).toEqual([]);
         expect(sameJson(value, resource)).toBe(true);
         expect(sameJson(conform(kind.message, value).value, value)).toBe(true);
+        expect(Object.keys(kind.read(value)).toSorted()).toEqual(Object.keys(value).toSorted());
         for (const { message, field } of kind.check(value)) {
           // `Invalid value at` without a type is what a schema says that cannot read a resource.
           expect(message).not.toMatch(/^Invalid value at/);

@@ -18,7 +18,11 @@ export async function readText(request: Request): Promise<string> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   const reader = stream.getReader();
-  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+  const next = (): ReturnType<typeof reader.read> =>
+    reader.read().catch(() => {
+      throw new UserError({ code: "invalid", message: "Invalid JSON payload received. The body broke off before its end." });
+    });
+  for (let part = await next(); !part.done; part = await next()) {
     size += part.value.byteLength;
     if (size > maxBodyBytes) {
       // Nobody waits for the rest, and a sender who gave up is no news.

@@ -40,12 +40,29 @@ export function styleOf(command: Pick<Command, "collection" | "scope">): ErrorSt
   return own || registration || (api !== undefined && api !== "compute") ? "v1" : "compute";
 }
 
-/** The answer to a mistake of the user: the status of the first fault, and all faults. */
+/** Nobody reads more than these, and a body of a megabyte can hold hundreds of thousands of mistakes, each with the value it is about. */
+const mostFaults = 100;
+const longestText = 2_000;
+
+/** The answer to a mistake of the user: the status of the first fault, and all faults up to a number that can be read. */
 export function errorOutcome(style: ErrorStyle, error: UserError): Outcome {
   const { http, status } = table[error.code];
-  const message = error.faults[0]?.message ?? error.message;
-  const body = style === "compute" ? computeError(http, message, error.faults) : v1Error({ code: http, message, status }, error.faults);
+  const faults = readable(error.faults);
+  const message = faults[0]?.message ?? clipped(error.message);
+  const body = style === "compute" ? computeError(http, message, faults) : v1Error({ code: http, message, status }, faults);
   return { status: http, body };
+}
+
+function readable(faults: readonly Fault[]): Fault[] {
+  const shown = faults
+    .slice(0, mostFaults)
+    .map(({ code, field, message }) => ({ code, message: clipped(message), ...(field === undefined ? {} : { field: clipped(field) }) }));
+  const more = faults.length - shown.length;
+  return more > 0 ? [...shown, { code: "invalid", message: `There are ${more} more errors.` }] : shown;
+}
+
+function clipped(text: string): string {
+  return text.length > longestText ? `${text.slice(0, longestText)}…` : text;
 }
 
 /** The answer to a mistake of ours: an id to look for in the log, and nothing else. */

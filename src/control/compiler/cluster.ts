@@ -1,14 +1,14 @@
 /** Backend services as clusters: groups with the endpoints that their last reports show. */
 import type { Cluster, Endpoint, EndpointGroup, EndpointHealth, Transport } from "#ir/cluster.ts";
 import type { InstanceReport } from "#instances/group/spec.ts";
+import { backendServices, type BackendService } from "#model/compute/backend-services.ts";
+import { healthChecks } from "#model/compute/health-checks.ts";
 import { warnIgnored, type CompiledBackend, type Context } from "./context.ts";
 import { groupKeyOf, groupSource, servingPort, type GroupSource } from "./group-source.ts";
 import { customHeaders, noMutation } from "./headers.ts";
 import { backendProbes } from "./probes.ts";
-import { read } from "./read.ts";
 import { resolve, shortName } from "./references.ts";
-import type { BackendService } from "./resources.ts";
-import type { ResourceView } from "./view.ts";
+import { read, type ResourceView } from "./view.ts";
 
 /** Google's default of `timeoutSec`. */
 const defaultTimeoutMs = 30_000;
@@ -48,7 +48,7 @@ export function backendKey(view: ResourceView, reference: string | undefined): s
 }
 
 function compileBackend(context: Context, name: string, key: string): Pick<CompiledBackend, "cluster" | "timeoutMs"> {
-  const service = read(context.view, "backendServices", key);
+  const service = read(context.view, backendServices, key);
   if (!service) {
     const cluster: Cluster = {
       name,
@@ -79,7 +79,7 @@ const partlyProbed: ReadonlySet<string | undefined> = new Set(["HTTP2", "SSL", "
 function warnUnused(context: Context, name: string, service: BackendService): void {
   for (const reference of service.healthChecks ?? []) {
     const key = resolve(context.view, reference, ["healthChecks"]);
-    const type = read(context.view, "healthChecks", key)?.type;
+    const type = read(context.view, healthChecks, key)?.type;
     if (partlyProbed.has(type))
       context.warnings.add(`${key} is of type ${type}; it is probed by ${type === "HTTP2" ? "HTTPS" : "opening a connection"}`);
   }

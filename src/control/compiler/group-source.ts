@@ -1,10 +1,13 @@
 /** A group as the resources describe it: who manages it, its ports and who belongs to it. Shared by clusters and group specifications. */
 import type { MemberSpec } from "#instances/group/spec.ts";
+import type { NamedPort } from "#model/compute/common.ts";
+import { instanceGroupManagers, type InstanceGroupManager } from "#model/compute/instance-group-managers.ts";
+import { instanceGroups } from "#model/compute/instance-groups.ts";
+import { instances } from "#model/compute/instances.ts";
+import { networkEndpointGroups, type NetworkEndpointGroup } from "#model/compute/network-endpoint-groups.ts";
 import { endpointsKey, membersKey, type AttachedEndpoint, type AttachedEndpoints, type InstanceGroupMembers } from "./membership.ts";
-import { read } from "./read.ts";
 import { groupCollections, resolve, scopeOf, shortName } from "./references.ts";
-import type { InstanceGroupManager, NamedPort, NetworkEndpointGroup } from "./resources.ts";
-import { collectionOf, type ResourceView } from "./view.ts";
+import { collectionOf, read, type ResourceView } from "./view.ts";
 
 /** What an instance is told to listen on when its group names no port: `PORT` in its environment. */
 const unnamedPort = 8080;
@@ -35,14 +38,14 @@ export function groupSource(view: ResourceView, key: string): GroupSource | unde
   const name = shortName(key);
   const common = { key, name, zone: zoneOf(scope) };
   if (collectionOf(key) === "networkEndpointGroups") {
-    const group = read(view, "networkEndpointGroups", key);
+    const group = read(view, networkEndpointGroups, key);
     if (!group) return undefined;
     const internet = (group.networkEndpointType ?? "").startsWith("INTERNET_");
     return { ...common, kind: "endpoints", internet, namedPorts: [], members: endpointMembers(view, { scope, name, group }) };
   }
-  const manager = read(view, "instanceGroupManagers", `${scope}/instanceGroupManagers/${name}`);
+  const manager = read(view, instanceGroupManagers, `${scope}/instanceGroupManagers/${name}`);
   if (manager) return { ...common, kind: "managed", manager, namedPorts: namedPorts(manager.namedPorts) };
-  const group = read(view, "instanceGroups", key);
+  const group = read(view, instanceGroups, key);
   if (!group) return undefined;
   const stored = view.get(membersKey(scope, name)) as InstanceGroupMembers | undefined;
   const members = (stored?.members ?? []).map(({ name: member, address, port }) => ({ name: member, address, ...optionalPort(port) }));
@@ -95,6 +98,6 @@ function endpointMembers(view: ResourceView, { scope, name, group }: Attached): 
 /** Google: without an address, the primary one of the VM. */
 function instanceAddress(view: ResourceView, scope: string, endpoint: AttachedEndpoint): string | undefined {
   if (endpoint.instance === undefined) return undefined;
-  const instance = read(view, "instances", `${scope}/instances/${shortName(endpoint.instance)}`);
+  const instance = read(view, instances, `${scope}/instances/${shortName(endpoint.instance)}`);
   return instance?.networkInterfaces?.[0]?.networkIP;
 }

@@ -1,12 +1,13 @@
 /** Groups as the Group objects carry them out: what to run, how to probe it, how long to drain it. */
 import type { GroupKey, GroupSpec, ProbeSpec, TemplateSpec } from "#instances/group/spec.ts";
+import { backendServices, type BackendService } from "#model/compute/backend-services.ts";
+import { instanceGroupManagers, type InstanceGroupManager } from "#model/compute/instance-group-managers.ts";
+import { instanceTemplates } from "#model/compute/instance-templates.ts";
 import { groupKeyOf, groupSource, type GroupSource } from "./group-source.ts";
 import { endpointsCollection, membersCollection } from "./membership.ts";
 import { backendProbes, probe } from "./probes.ts";
-import { read, readable } from "./read.ts";
 import { resolve, scopeOf, shortName } from "./references.ts";
-import type { BackendService, InstanceGroupManager } from "./resources.ts";
-import { collectionOf, recordingView, type ResourceView } from "./view.ts";
+import { collectionOf, read, recordingView, type ResourceView } from "./view.ts";
 
 export interface CompiledGroup {
   /** All but the version, which whoever keeps the last specification counts. */
@@ -24,7 +25,7 @@ export function compileGroup(view: ResourceView, key: GroupKey): CompiledGroup |
   const source = groupSource(recording, key);
   if (!source) return undefined;
   const users = usersOf(view, key);
-  const services = users.flatMap((user) => read(recording, "backendServices", user) ?? []);
+  const services = users.flatMap((user) => read(recording, backendServices, user) ?? []);
   const healing = source.kind === "managed" ? healingProbe(recording, source, source.manager) : undefined;
   const probes = services.flatMap((service) => backendProbes(recording, service, source));
   const spec: CompiledGroup["spec"] = {
@@ -47,7 +48,7 @@ function usersOf(view: ResourceView, key: GroupKey): string[] {
   const lists = (service: BackendService): boolean =>
     // Comparing the end first spares the reading of every reference of the project.
     (service.backends ?? []).some(({ group }) => group !== undefined && shortName(group) === name && groupKeyOf(view, group) === key);
-  return view.list("backendServices").flatMap((service) => (lists(readable("backendServices", service.resource)) ? [service.key] : []));
+  return view.list("backendServices").flatMap((service) => (lists(backendServices.read(service.resource)) ? [service.key] : []));
 }
 
 function unique(probes: readonly ProbeSpec[]): ProbeSpec[] {
@@ -72,15 +73,15 @@ function managedSpec(view: ResourceView, source: GroupSource & { kind: "managed"
   };
 }
 
-/** `versions` stands before `instanceTemplate`; its entry without a target size is what new instances get. */
-function templateOf(manager: InstanceGroupManager): string | undefined {
+/** The template of new instances. `versions` stands before `instanceTemplate`; its entry without a target size is what they get. */
+export function templateOf(manager: InstanceGroupManager): string | undefined {
   const version = manager.versions?.find(({ targetSize }) => targetSize === undefined) ?? manager.versions?.[0];
   return version?.instanceTemplate ?? manager.instanceTemplate;
 }
 
 function templateSpec(view: ResourceView, reference: string | undefined): TemplateSpec {
   const key = resolve(view, reference, ["instanceTemplates"]) ?? "";
-  const properties = read(view, "instanceTemplates", key)?.properties;
+  const properties = read(view, instanceTemplates, key)?.properties;
   const items = properties?.metadata?.items ?? [];
   return {
     name: `instanceTemplates/${shortName(key)}`,
@@ -110,13 +111,13 @@ function groupsTouchedBy(view: ResourceView, key: string): GroupKey[] {
     case endpointsCollection:
       return groupIn("networkEndpointGroups");
     case "backendServices":
-      return groupsOfService(view, read(view, "backendServices", key));
+      return groupsOfService(view, read(view, backendServices, key));
     case "instanceTemplates":
       return managersNaming(view, (manager) => resolve(view, templateOf(manager), ["instanceTemplates"]) === key);
     case "healthChecks":
       return [
         ...view.list("backendServices").flatMap(({ resource }) => {
-          const service = readable("backendServices", resource);
+          const service = backendServices.read(resource);
           return names(view, service.healthChecks, key) ? groupsOfService(view, service) : [];
         }),
         ...managersNaming(view, (manager) => names(view, [manager.autoHealingPolicies?.[0]?.healthCheck], key)),
@@ -137,6 +138,6 @@ function names(view: ResourceView, references: readonly (string | undefined)[] |
 function managersNaming(view: ResourceView, test: (manager: InstanceGroupManager) => boolean): GroupKey[] {
   return view
     .list("instanceGroupManagers")
-    .filter(({ resource }) => test(readable("instanceGroupManagers", resource)))
+    .filter(({ resource }) => test(instanceGroupManagers.read(resource)))
     .map(({ key }) => `${scopeOf(key)}/instanceGroups/${shortName(key)}`);
 }

@@ -1,8 +1,9 @@
 /** Header actions of URL maps, header modifiers of routes and custom headers of backend services, as mutations. */
 import type { HeaderMutation, HeaderValue } from "#ir/route.ts";
+import type { HeaderAction } from "#model/compute/route-action.ts";
+import type { HeaderModifier } from "#model/networkservices/http-route-action.ts";
 import { splitSecrets } from "#model/secret-value.ts";
 import type { Context } from "./context.ts";
-import type { HeaderAction, HeaderModifier, HeaderOption } from "./resources.ts";
 
 /** Google's variables of custom headers, such as `{client_region}`: they turn the default of `replace` round. */
 const variablePattern = /\{[a-z_]+\}/;
@@ -23,7 +24,7 @@ export function headerActionMutations(context: Context, action: HeaderAction | u
 
 function fromOptions(
   context: Context,
-  options: readonly HeaderOption[] | undefined,
+  options: HeaderAction["requestHeadersToAdd"] | undefined,
   remove: readonly string[] | undefined,
 ): HeaderMutation {
   const pairs = (options ?? []).map((option) => {

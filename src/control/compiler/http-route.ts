@@ -1,11 +1,12 @@
 /** Network Services HttpRoutes: rules in the order of the list. */
 import { durationTextToMs } from "#base/duration.ts";
 import type { Action, Rule } from "#ir/route.ts";
+import type { HttpAction, HttpDestination } from "#model/networkservices/http-route-action.ts";
+import type { HttpRoute } from "#model/networkservices/http-routes.ts";
 import { redirectAction, retryPolicy, routeAction, type Way } from "./actions.ts";
 import { warnIgnored, type Context } from "./context.ts";
 import { modifierMutations } from "./headers.ts";
 import { httpRouteMatch } from "./matches.ts";
-import type { HttpRoute, HttpRouteAction, HttpRouteDestination } from "./resources.ts";
 
 /** Fields of an action that ask for something the mesh does not do. */
 const ignoredFields = ["faultInjectionPolicy", "requestMirrorPolicy", "corsPolicy", "statefulSessionAffinity", "idleTimeout"];
@@ -31,7 +32,7 @@ export function httpRouteRules(context: Context, name: string, route: HttpRoute)
   });
 }
 
-function actionOf(context: Context, action: HttpRouteAction, where: string): Action {
+function actionOf(context: Context, action: HttpAction, where: string): Action {
   const { redirect, directResponse } = action;
   if (redirect)
     return redirectAction({ ...redirect, prefix: redirect.prefixRewrite, code: redirect.responseCode, port: redirect.portRedirect });
@@ -49,7 +50,7 @@ function actionOf(context: Context, action: HttpRouteAction, where: string): Act
   });
 }
 
-function wayOf(context: Context, destination: HttpRouteDestination): Way {
+function wayOf(context: Context, destination: HttpDestination): Way {
   return {
     service: destination.serviceName,
     weight: destination.weight,

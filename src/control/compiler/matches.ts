@@ -1,7 +1,8 @@
 /** Predicates of route rules. A match with a predicate that is not understood can match nothing: leaving the predicate out would match too much. */
 import type { HeaderMatch, Match, PathMatch, QueryMatch, ValueTest } from "#ir/route.ts";
+import type { MatchRule } from "#model/compute/match-rules.ts";
+import type { HttpMatch } from "#model/networkservices/http-route-match.ts";
 import type { Context } from "./context.ts";
-import type { HttpRouteMatch, UrlMapMatchRule } from "./resources.ts";
 
 /** What both APIs say of a value; they differ in the names around it. */
 interface Tests {
@@ -18,7 +19,7 @@ interface Range {
 }
 
 /** One `matchRules[]` of a URL map; undefined when it holds a predicate that cannot be evaluated here, which is warned of at `where`. */
-export function urlMapMatch(context: Context, rule: UrlMapMatchRule, where: string): Match | undefined {
+export function urlMapMatch(context: Context, rule: MatchRule, where: string): Match | undefined {
   const unknown = unsupported(rule);
   if (unknown) {
     context.warnings.add(`${where}.${unknown} is stored; what it selects is not served`);
@@ -37,13 +38,13 @@ export function urlMapMatch(context: Context, rule: UrlMapMatchRule, where: stri
   });
 }
 
-function unsupported(rule: UrlMapMatchRule): string | undefined {
+function unsupported(rule: MatchRule): string | undefined {
   if (rule.pathTemplateMatch !== undefined) return "pathTemplateMatch";
   return (rule.metadataFilters ?? []).length > 0 ? "metadataFilters" : undefined;
 }
 
 /** One `matches[]` of an HttpRoute. */
-export function httpRouteMatch(context: Context, match: HttpRouteMatch, where: string): Match | undefined {
+export function httpRouteMatch(context: Context, match: HttpMatch, where: string): Match | undefined {
   const headers = (match.headers ?? []).map((header) => {
     const range = header.rangeMatch && rangeOf(header.rangeMatch.start, header.rangeMatch.end);
     return headerMatch({ name: header.header, tests: header, range, invert: header.invertMatch });
@@ -67,7 +68,7 @@ function finish({ context, where, path, headers, query }: Parts): Match | undefi
   return undefined;
 }
 
-function pathOf(rule: HttpRouteMatch | UrlMapMatchRule): PathMatch {
+function pathOf(rule: HttpMatch | MatchRule): PathMatch {
   const ignoreCase = rule.ignoreCase === true ? { ignoreCase: true } : {};
   if (rule.fullPathMatch !== undefined) return { kind: "exact", value: rule.fullPathMatch, ...ignoreCase };
   if (rule.prefixMatch !== undefined) return { kind: "prefix", value: rule.prefixMatch, ...ignoreCase };

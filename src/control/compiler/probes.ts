@@ -1,10 +1,10 @@
 /** Health checks as probes of a group's instances. Equal probes have equal ids, so that each instance is probed once for all who ask. */
 import type { ProbeSpec } from "#instances/group/spec.ts";
+import type { BackendService } from "#model/compute/backend-services.ts";
+import { healthChecks, type HealthCheck } from "#model/compute/health-checks.ts";
 import { servingPort, type GroupSource } from "./group-source.ts";
-import { read } from "./read.ts";
 import { resolve, shortName } from "./references.ts";
-import type { BackendService, HealthCheck } from "./resources.ts";
-import type { ResourceView } from "./view.ts";
+import { read, type ResourceView } from "./view.ts";
 
 /** A probe's id: the key of its health check and what it takes its port from. Health in group reports is by it. */
 function probeId(healthCheckKey: string, port: ProbeSpec["port"]): string {
@@ -24,7 +24,7 @@ interface Probed {
 /** The probe of one health check, alone in a list; an empty list when there is no such health check. */
 export function probe(view: ResourceView, reference: string | undefined, probed: Probed): ProbeSpec[] {
   const key = resolve(view, reference, ["healthChecks"]);
-  const check = read(view, "healthChecks", key);
+  const check = read(view, healthChecks, key);
   return key === undefined || check === undefined ? [] : [probeSpec(key, check, probed)];
 }
 

@@ -1,7 +1,10 @@
 /** Which services a project has: one for each host pattern that a route claims. */
-import { read, readable } from "./read.ts";
+import { forwardingRules } from "#model/compute/forwarding-rules.ts";
+import { targetHttpProxies } from "#model/compute/target-http-proxies.ts";
+import { urlMaps } from "#model/compute/url-maps.ts";
+import { httpRoutes } from "#model/networkservices/http-routes.ts";
 import { resolve } from "./references.ts";
-import type { ResourceView, ViewedResource } from "./view.ts";
+import { read, type ResourceView, type ViewedResource } from "./view.ts";
 
 /** A service: the host pattern callers use, and the resource that says what happens there. */
 export interface ServiceEntry {
@@ -55,7 +58,7 @@ interface Claim {
 
 function routeClaims(view: ResourceView): Claim[] {
   return view.list("httpRoutes").flatMap(({ key, resource, createdAtMs }) => {
-    const route = readable("httpRoutes", resource);
+    const route = httpRoutes.read(resource);
     const attached = (route.meshes ?? []).length + (route.gateways ?? []).length > 0;
     return attached ? [{ owner: key, createdAtMs, hosts: route.hostnames ?? [] }] : [];
   });
@@ -65,7 +68,7 @@ function mapClaims(view: ResourceView): Claim[] {
   const served = servedMaps(view);
   return view.list("urlMaps").flatMap(({ key, resource, createdAtMs }) => {
     if (!served.has(key)) return [];
-    const hosts = (readable("urlMaps", resource).hostRules ?? []).flatMap((rule) => rule.hosts ?? []);
+    const hosts = (urlMaps.read(resource).hostRules ?? []).flatMap((rule) => rule.hosts ?? []);
     return [{ owner: key, createdAtMs, hosts: [...hosts, "*"] }];
   });
 }
@@ -77,10 +80,10 @@ function servedMaps(view: ResourceView): Set<string> {
 }
 
 function mapOfRule(view: ResourceView, { resource }: ViewedResource): string | undefined {
-  const rule = readable("forwardingRules", resource);
+  const rule = forwardingRules.read(resource);
   if (rule.loadBalancingScheme !== "INTERNAL_SELF_MANAGED") return undefined;
   const key = resolve(view, rule.target, ["targetHttpProxies"]);
-  return resolve(view, read(view, "targetHttpProxies", key)?.urlMap, ["urlMaps"]);
+  return resolve(view, read(view, targetHttpProxies, key)?.urlMap, ["urlMaps"]);
 }
 
 function compare(a: string, b: string): number {

@@ -1,11 +1,13 @@
 /** Compute URL maps: host → path matcher → route rules by priority or path rules longest first → default. */
 import { secondsNanosToMs, type SecondsNanos } from "#base/duration.ts";
 import type { Action, HeaderMutation, Match, PathMatch, Rule, RuleRef, VirtualHost } from "#ir/route.ts";
+import type { Defaults, PathMatcher, PathRule, RouteRule } from "#model/compute/path-matchers.ts";
+import type { HeaderAction, RouteAction } from "#model/compute/route-action.ts";
+import type { UrlMap } from "#model/compute/url-maps.ts";
 import { redirectAction, retryPolicy, routeAction, type Way } from "./actions.ts";
 import { warnIgnored, type Context } from "./context.ts";
 import { headerActionMutations } from "./headers.ts";
 import { urlMapMatch } from "./matches.ts";
-import type { HeaderAction, PathMatcher, PathRule, RouteRule, UrlMap, UrlMapAction, UrlMapDefault } from "./resources.ts";
 
 /** Fields of a route action that ask for something the mesh does not do. */
 const ignoredFields = ["faultInjectionPolicy", "requestMirrorPolicy", "corsPolicy", "maxStreamDuration", "cachePolicy"];
@@ -31,6 +33,9 @@ export function urlMapHosts(context: Context, named: NamedMap): VirtualHost[] {
   const patterns = (named.map.hostRules ?? []).flatMap(({ hosts }) => (hosts ?? []).map((host) => host.toLowerCase()));
   return [...new Set([...patterns, "*"])].map((host) => ({ hosts: [host], rules: urlMapRules(context, { ...named, host }) }));
 }
+
+/** What a rule does; a default does the same under other names. */
+type RuleAction = { readonly [Field in "service" | "routeAction" | "urlRedirect"]?: PathRule[Field] | undefined };
 
 /** Where rules stand, for their names and for the header actions around them. */
 interface Place {
@@ -105,7 +110,7 @@ function defaultRule(place: Place): Rule {
   return ruleOf(place, { ref: { isDefault: true }, matches: [], action, headerAction: undefined, where: `${place.where}.default` });
 }
 
-function defaultAction({ defaultService, defaultRouteAction, defaultUrlRedirect }: UrlMapDefault): UrlMapAction | undefined {
+function defaultAction({ defaultService, defaultRouteAction, defaultUrlRedirect }: Defaults): RuleAction | undefined {
   if (defaultService === undefined && defaultRouteAction === undefined && defaultUrlRedirect === undefined) return undefined;
   return { service: defaultService, routeAction: defaultRouteAction, urlRedirect: defaultUrlRedirect };
 }
@@ -113,7 +118,7 @@ function defaultAction({ defaultService, defaultRouteAction, defaultUrlRedirect 
 interface RuleParts {
   readonly ref: Omit<RuleRef, "resource">;
   readonly matches: readonly Match[];
-  readonly action: UrlMapAction;
+  readonly action: RuleAction;
   readonly headerAction: HeaderAction | undefined;
   readonly where: string;
 }
@@ -132,7 +137,7 @@ function ruleOf({ context, named, matcher }: Place, parts: RuleParts): Rule {
   };
 }
 
-function actionOf(context: Context, { service, routeAction: action, urlRedirect }: UrlMapAction, where: string): Action {
+function actionOf(context: Context, { service, routeAction: action, urlRedirect }: RuleAction, where: string): Action {
   const weighted = action?.weightedBackendServices ?? [];
   if (urlRedirect && service === undefined && weighted.length === 0) {
     return redirectAction({ ...urlRedirect, prefix: urlRedirect.prefixRedirect, code: urlRedirect.redirectResponseCode });
@@ -149,7 +154,7 @@ function actionOf(context: Context, { service, routeAction: action, urlRedirect 
   });
 }
 
-type Weighted = NonNullable<NonNullable<UrlMapAction["routeAction"]>["weightedBackendServices"]>;
+type Weighted = NonNullable<RouteAction["weightedBackendServices"]>;
 
 function weightedWays(context: Context, weighted: Weighted): Way[] {
   return weighted.map(({ backendService, weight, headerAction }) => {

@@ -4,6 +4,7 @@
  */
 import type { JsonObject } from "#base/json.ts";
 import type { GroupReport } from "#instances/group/spec.ts";
+import type { Kind } from "#model/kind.ts";
 
 /** A resource with what decides who came first; a stored resource is one. */
 export interface ViewedResource {
@@ -23,6 +24,12 @@ export interface ResourceView {
   groupReport(groupKey: string): GroupReport | undefined;
   /** Latest enabled version of a secret; null when there is no such secret or no enabled version. */
   secretVersion(name: string): number | null;
+}
+
+/** A resource of a kind, read by its key; undefined when there is none. */
+export function read<Resource>(view: ResourceView, kind: Kind<Resource>, key: string | undefined): Resource | undefined {
+  const resource = key === undefined ? undefined : view.get(key);
+  return resource && kind.read(resource);
 }
 
 /** Names of what was read, besides plain resource keys. */

@@ -1,7 +1,8 @@
 import type { Fault } from "#base/errors.ts";
-import { isJsonObject, type Json, type JsonObject } from "#base/json.ts";
+import type { Json, JsonObject } from "#base/json.ts";
 import { resolve } from "#control/compiler/references.ts";
 import { runUrlMapTests } from "#control/validate/url-map-tests.ts";
+import { instances } from "#model/compute/instances.ts";
 import type { Kind } from "#model/kind.ts";
 import type { ResourceKey } from "../store/store.ts";
 import { addressRefusal } from "./addresses.ts";
@@ -77,10 +78,8 @@ function scopesOf(call: Call, route: JsonObject): ResourceKey[] {
 }
 
 function reachableAddresses({ context }: Call, { resource }: Made): Fault[] {
-  const interfaces = Array.isArray(resource["networkInterfaces"]) ? resource["networkInterfaces"] : [];
-  return interfaces.flatMap((card, index) => {
-    const address = isJsonObject(card) ? card["networkIP"] : undefined;
-    if (typeof address !== "string") return [];
+  return (instances.read(resource).networkInterfaces ?? []).flatMap(({ networkIP: address }, index) => {
+    if (address === undefined) return [];
     const why = addressRefusal(address, context.loopbackAllowed);
     return why === undefined ? [] : [invalidFault(`resource.networkInterfaces[${index}].networkIP`, address, why)];
   });

@@ -3,7 +3,8 @@ import type { HealthState, InstanceReport } from "#instances/group/spec.ts";
 import { groupKeyOf, servingPort, type GroupSource } from "#control/compiler/group-source.ts";
 import type { AttachedEndpoint } from "#control/compiler/membership.ts";
 import { backendProbes } from "#control/compiler/probes.ts";
-import type { BackendService } from "#control/compiler/resources.ts";
+import { read } from "#control/compiler/view.ts";
+import { backendServices } from "#model/compute/backend-services.ts";
 import type { StoredResource } from "../store/store.ts";
 import type { Call } from "./context.ts";
 import { instanceKey } from "./derived.ts";
@@ -23,7 +24,7 @@ function worst(instance: InstanceReport, probes: readonly string[]): HealthState
 
 /** `healthStatus` of one group of a backend service: each member with its address and port. What is not healthy is UNHEALTHY to Google. */
 export function groupHealth(call: Call, service: StoredResource, group: GroupSource): JsonObject[] {
-  const backend = service.resource as BackendService;
+  const backend = backendServices.read(service.resource);
   const probes = backendProbes(viewOf(call), backend, group).map(({ id }) => id);
   const port = servingPort(group, backend.portName);
   const instances = call.context.store.groupReport(group.key)?.instances ?? [];
@@ -46,7 +47,7 @@ export function endpointHealth(call: Call, group: StoredResource, endpoint: Atta
   const users = store.referrers(group.key).filter((key) => collectionOf(key) === "backendServices");
   if (!source) return [];
   return users.map((key) => {
-    const service = (store.get(key)?.resource ?? {}) as BackendService;
+    const service = read(viewOf(call), backendServices, key) ?? {};
     const probes = backendProbes(viewOf(call), service, source).map(({ id }) => id);
     return {
       backendService: { backendService: computeLink(call.command.project, key) },
@@ -63,6 +64,6 @@ function healthStateOf(state: HealthState): HealthState {
 /** Keys of the groups that are backends of a service. */
 export function backendGroups(call: Call, service: StoredResource): string[] {
   const view = viewOf(call);
-  const { backends } = service.resource as BackendService;
+  const { backends } = backendServices.read(service.resource);
   return (backends ?? []).flatMap(({ group }) => groupKeyOf(view, group) ?? []);
 }

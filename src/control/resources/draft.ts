@@ -68,12 +68,24 @@ export function save(call: Call, target: { kind: Kind; key: ResourceKey; before?
   return [{ key, kind: before ? "updated" : "created" }];
 }
 
-/** Puts a resource into the store with the next revision; an id is given once and stays. */
+/** A row of SQLite in a Durable Object holds 2 MB, and an operation's row holds a resource and more. Patches can add up to any size. */
+const largestResource = 1_500_000;
+
+function checkSize(resource: JsonObject): void {
+  const text = JSON.stringify(resource);
+  // No character takes more than three bytes for each of its units.
+  if (text.length * 3 <= largestResource) return;
+  const size = new TextEncoder().encode(text).length;
+  if (size > largestResource) throw invalid("resource", `${size} bytes`, `A resource must be at most ${largestResource} bytes.`);
+}
+
+/** Puts a resource into the store with the next revision; an id is given once and stays. Throws `UserError` for one that is too large. */
 export function putResource(
   call: Call,
   target: { key: ResourceKey; collection: string; before?: StoredResource },
   made: Draft,
 ): StoredResource {
+  checkSize(made.resource);
   const { store, clock } = call.context;
   const revision = store.nextRevision();
   const now = clock.now();

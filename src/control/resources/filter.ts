@@ -11,7 +11,7 @@ export type Filter = (item: JsonObject) => boolean;
 const operators = [">=", "<=", "!=", "=", ">", "<", ":"] as const;
 type Operator = (typeof operators)[number] | "eq" | "ne";
 
-/** Deeper parentheses than any filter has a use for are refused, so that the parser's own stack is bounded. */
+/** Deeper parentheses and longer rows of NOT than any filter has a use for are refused, so that the parser's own stack is bounded. */
 const maxDepth = 32;
 
 /** Throws `UserError` when `text` is no filter. An empty one passes everything. */
@@ -54,14 +54,19 @@ class FilterParser {
 
   #not(): Filter {
     if (this.#keyword("NOT") || this.#symbol("-")) {
-      const inner = this.#not();
+      const inner = this.#nested(() => this.#not());
       return (item) => !inner(item);
     }
     if (!this.#symbol("(")) return this.#comparison();
+    const inner = this.#nested(() => this.#or());
+    if (!this.#symbol(")")) throw this.#refuse();
+    return inner;
+  }
+
+  #nested(parse: () => Filter): Filter {
     this.#depth += 1;
     if (this.#depth > maxDepth) throw this.#refuse();
-    const inner = this.#or();
-    if (!this.#symbol(")")) throw this.#refuse();
+    const inner = parse();
     this.#depth -= 1;
     return inner;
   }

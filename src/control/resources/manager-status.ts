@@ -1,7 +1,8 @@
 import type { JsonObject } from "#base/json.ts";
-import { isJsonObject } from "#base/json.ts";
 import type { CurrentAction, GroupReport } from "#instances/group/spec.ts";
+import { templateOf } from "#control/compiler/groups.ts";
 import { resolve } from "#control/compiler/references.ts";
+import { instanceGroupManagers, type InstanceGroupManager } from "#model/compute/instance-group-managers.ts";
 import type { StoredResource } from "../store/store.ts";
 import type { Call } from "./context.ts";
 import { groupKeyOfManager } from "./derived.ts";
@@ -13,40 +14,27 @@ export function managerStatus(call: Call, manager: StoredResource): JsonObject {
   const { project } = call.command;
   const groupKey = groupKeyOfManager(manager.key);
   const report = call.context.store.groupReport(groupKey);
-  const size = targetSizeOf(manager);
+  const wanted = instanceGroupManagers.read(manager.resource);
+  const size = wanted.targetSize ?? 0;
   return {
-    ...versionsOf(manager.resource, size),
+    ...versionsOf(wanted, size),
     instanceGroup: computeLink(project, groupKey),
     targetSize: size,
     currentActions: actionsOf(report, size),
     status: {
       isStable: isStable(report, size),
-      versionTarget: { isReached: isOnVersion(call, manager, report) },
+      versionTarget: { isReached: isOnVersion(call, wanted, report) },
       stateful: { hasStatefulConfig: false, perInstanceConfigs: { allEffective: true } },
       allInstancesConfig: { effective: true },
     },
   };
 }
 
-function targetSizeOf(manager: StoredResource): number {
-  return Number(manager.resource["targetSize"] ?? 0);
-}
-
-/** The template of new instances: `instanceTemplate`, or that of the version that has no size of its own. */
-export function templateOf(resource: JsonObject): string | undefined {
-  const { instanceTemplate, versions } = resource;
-  const list = Array.isArray(versions) ? versions.filter(isJsonObject) : [];
-  const rest = list.find((version) => version["targetSize"] === undefined) ?? list[0];
-  const text = rest?.["instanceTemplate"] ?? instanceTemplate;
-  return typeof text === "string" ? text : undefined;
-}
-
 /** Google answers both spellings of the template, whichever was given. */
-function versionsOf(resource: JsonObject, size: number): JsonObject {
-  const template = templateOf(resource);
+function versionsOf(manager: InstanceGroupManager, size: number): JsonObject {
+  const template = templateOf(manager);
   if (template === undefined) return {};
-  const versions = resource["versions"];
-  if (Array.isArray(versions) && versions.length > 0) return { instanceTemplate: template };
+  if ((manager.versions ?? []).length > 0) return { instanceTemplate: template };
   return { versions: [{ instanceTemplate: template, targetSize: { calculated: size } }] };
 }
 
@@ -80,8 +68,8 @@ function isStable(report: GroupReport | undefined, size: number): boolean {
   return report === undefined ? size === 0 : report.isStable && staying(report) === size && report.instances.length === size;
 }
 
-function isOnVersion(call: Call, manager: StoredResource, report: GroupReport | undefined): boolean {
-  const key = resolve(viewOf(call), templateOf(manager.resource), ["instanceTemplates"]);
+function isOnVersion(call: Call, manager: InstanceGroupManager, report: GroupReport | undefined): boolean {
+  const key = resolve(viewOf(call), templateOf(manager), ["instanceTemplates"]);
   const wanted = `instanceTemplates/${key === undefined ? "" : nameOf(key)}`;
   return (report?.instances ?? []).every((instance) => instance.template === undefined || instance.template === wanted);
 }

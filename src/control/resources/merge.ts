@@ -1,4 +1,5 @@
 import { isJsonObject, type Json, type JsonObject } from "#base/json.ts";
+import { invalid } from "./faults.ts";
 
 /**
  * JSON merge patch (RFC 7396): objects are merged, null removes, anything else replaces. Only own keys are looked at, and results are made
@@ -13,6 +14,20 @@ export function mergePatch(target: Json | undefined, patch: Json): Json {
     else merged.set(key, mergePatch(merged.get(key), value));
   }
   return Object.fromEntries(merged);
+}
+
+/** No message is deeper than the deepest body that is read. */
+const deepestPath = 64;
+
+/** The paths of an `updateMask`, in camelCase. Throws `UserError` for one that is deeper than any message. */
+export function maskPaths(mask = ""): readonly string[] {
+  const paths = mask
+    .split(",")
+    .map((path) => camelCase(path.trim()))
+    .filter((path) => path !== "");
+  const deep = paths.find((path) => path.split(".").length > deepestPath);
+  if (deep !== undefined) throw invalid("updateMask", deep, `A path has at most ${deepestPath} parts.`);
+  return paths;
 }
 
 /** `source` with the fields that `paths` name taken from `from`; a field that `from` lacks is removed. Paths are camelCase, `a.b` goes into `a`. */

@@ -8,7 +8,7 @@ import { derived, lookUp } from "./derived.ts";
 import { draft, inputOf, nameInBody, save } from "./draft.ts";
 import { alreadyExists, invalid, notFound, required } from "./faults.ts";
 import { checkFingerprint } from "./fingerprint.ts";
-import { applyMask, camelCase, mergePatch } from "./merge.ts";
+import { applyMask, maskPaths, mergePatch } from "./merge.ts";
 import { keyOf, pathOf } from "./names.ts";
 import { mergeBase } from "./normalize.ts";
 import { present } from "./present.ts";
@@ -110,11 +110,7 @@ function checkName(before: StoredResource, given: JsonObject): void {
 
 /** Network Services: without `updateMask` everything is replaced; `*` says the same. */
 function masked({ command }: Call, kind: Kind, { before, given }: { before: StoredResource; given: JsonObject }): JsonObject {
-  const text = command.query["updateMask"] ?? "";
-  const paths = text
-    .split(",")
-    .map((path) => camelCase(path.trim()))
-    .filter((path) => path !== "");
+  const paths = maskPaths(command.query["updateMask"]);
   if (paths.length === 0 || paths.includes("*")) return given;
   const known = messageType(kind.message);
   const unknown = paths.find((path) => known?.field(path.split(".")[0] ?? "") === undefined);

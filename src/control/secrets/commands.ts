@@ -2,7 +2,8 @@ import { UserError } from "#base/errors.ts";
 import { isJsonObject, sameJson, type JsonObject } from "#base/json.ts";
 import { conform } from "#model/conform.ts";
 import type { Command } from "../command.ts";
-import { applyMask, camelCase, omit } from "../resources/merge.ts";
+import { applyMask, maskPaths, omit } from "../resources/merge.ts";
+import { invalid } from "../resources/faults.ts";
 import { pageOf } from "../resources/page.ts";
 import { existing, type SecretCall, type SecretResult } from "./call.ts";
 import { checkEtag, secretPath, secretResource } from "./resource.ts";
@@ -71,10 +72,7 @@ function patch(call: SecretCall): SecretResult {
   const secret = existing(call);
   const given = conformed(command);
   checkEtag(given, secretPath(context.project, secret.name), secret.revision);
-  const mask = (command.query["updateMask"] ?? "")
-    .split(",")
-    .map((path) => camelCase(path.trim()))
-    .filter((path) => path !== "");
+  const mask = maskPaths(command.query["updateMask"]);
   const paths = (mask.length > 0 ? mask : Object.keys(given)).filter((path) => !outputOnly.includes(path));
   const body = applyMask(secret.body, given, paths);
   if (!sameJson(body["replication"], secret.body["replication"])) {
@@ -94,8 +92,9 @@ function remove(call: SecretCall): SecretResult {
   return { body: {}, changed: true, versionsChanged: true };
 }
 
-function conformed(command: Command): JsonObject {
-  const { value, faults } = conform("Secret", isJsonObject(command.body) ? command.body : {}, "secret");
+function conformed({ body = {} }: Command): JsonObject {
+  if (!isJsonObject(body)) throw invalid("secret", body, "A JSON object is expected.");
+  const { value, faults } = conform("Secret", body, "secret");
   if (faults.length > 0) throw new UserError(faults);
   return value;
 }

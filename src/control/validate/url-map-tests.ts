@@ -1,14 +1,13 @@
 /** The `tests` of a URL map, run through the decision function that the proxies use: `urlMaps.validate`, and before each insert and update. */
 import type { JsonObject } from "#base/json.ts";
 import { schemaVersion, type Snapshot } from "#ir/snapshot.ts";
+import { urlMaps, type UrlMapTest } from "#model/compute/url-maps.ts";
 import { decide } from "#proxy/filters/decide.ts";
 import type { Decision, RequestView } from "#proxy/filters/decision.ts";
 import { compileSnapshot, type CompiledSnapshot } from "#proxy/match/compile.ts";
 import { backendKey } from "../compiler/cluster.ts";
 import { clustersOf, newContext, secretsOf } from "../compiler/context.ts";
-import { readable } from "../compiler/read.ts";
 import { shortName } from "../compiler/references.ts";
-import type { UrlMapTest } from "../compiler/resources.ts";
 import { urlMapHosts } from "../compiler/url-map.ts";
 import type { ResourceView } from "../compiler/view.ts";
 
@@ -38,7 +37,7 @@ export interface UrlMapTestResult {
  * the map: whether what it refers to exists is another question.
  */
 export function compileUrlMap(project: string, urlMap: JsonObject): Snapshot {
-  const map = readable("urlMaps", urlMap);
+  const map = urlMaps.read(urlMap);
   const context = newContext(emptyView(project));
   const virtualHosts = urlMapHosts(context, { name: map.name ?? "", map });
   return {
@@ -61,7 +60,7 @@ export function runUrlMapTests(urlMap: JsonObject): UrlMapTestResult {
   const view = emptyView("-");
   const result = compileSnapshot(compileUrlMap(view.project, urlMap));
   if ("error" in result) return { loadErrors: [result.error], testFailures: [] };
-  const tests = readable("urlMaps", urlMap).tests ?? [];
+  const tests = urlMaps.read(urlMap).tests ?? [];
   return { loadErrors: [], testFailures: tests.flatMap((test) => runTest(view, result.compiled, test) ?? []) };
 }
 

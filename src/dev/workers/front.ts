@@ -79,7 +79,9 @@ export class Probe extends WorkerEntrypoint<Env> {
 
 export default {
   async fetch(request: Request, env: Env): Promise<Response> {
-    const url = new URL(request.url);
+    const url = URL.parse(request.url);
+    // Host and target as they came, one after the other: a Host that is none, several of them, or a target that is no path.
+    if (!url || !request.url.includes("/", "https://".length)) return failure(400, "The Host header and the path do not make a URL.");
     const log = /^\/wayside\/v1\/projects\/([^/]+)\/instances\/([^/]+)\/logs$/.exec(url.pathname);
     const isFaults = url.pathname === "/wayside/v1/dev/faults";
     if (!log && !isFaults) return env.CONTROL.fetch(request);

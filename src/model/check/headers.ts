@@ -42,20 +42,3 @@ export function checkHeaderLines(report: Report, field: string, lines: readonly 
     checkHeaderValue(report, place, line.slice(colon + 1));
   }
 }
-
-/** `{set, add, remove}` of Network Services. */
-export interface HeaderModifier {
-  readonly set?: Readonly<Record<string, string>>;
-  readonly add?: Readonly<Record<string, string>>;
-  readonly remove?: readonly string[];
-}
-
-export function checkHeaderModifier(report: Report, field: string, modifier: HeaderModifier | undefined): void {
-  for (const part of ["set", "add"] as const) {
-    for (const [name, value] of Object.entries(modifier?.[part] ?? {})) {
-      checkHeaderName(report, `${field}.${part}`, name);
-      checkHeaderValue(report, `${field}.${part}.${name}`, value);
-    }
-  }
-  for (const [index, name] of (modifier?.remove ?? []).entries()) checkHeaderName(report, `${field}.remove[${index}]`, name);
-}

@@ -1,11 +1,10 @@
-import { z } from "zod";
 import { checkSecondsNanos } from "../check/durations.ts";
 import { checkHeaderLines } from "../check/headers.ts";
 import { checkName } from "../check/names.ts";
 import type { Report } from "../check/report.ts";
 import { defineKind } from "../define.ts";
 import type { Kind } from "../kind.ts";
-import { message, number, secondsNanos, text, texts } from "../schema.ts";
+import { list, message, number, secondsNanos, text, texts, type Reading } from "../schema.ts";
 import { allVerbs, ownedByServer } from "./common.ts";
 
 const backend = message({ group: text, balancingMode: text, capacityScaler: number, maxUtilization: number });
@@ -15,8 +14,10 @@ const schema = message({
   protocol: text,
   portName: text,
   timeoutSec: number,
+  sessionAffinity: text,
+  localityLbPolicy: text,
   affinityCookieTtlSec: number,
-  backends: z.array(backend),
+  backends: list(backend),
   healthChecks: texts,
   customRequestHeaders: texts,
   customResponseHeaders: texts,
@@ -33,7 +34,7 @@ const schema = message({
   serviceLbPolicy: text,
 });
 
-type BackendService = z.output<typeof schema>;
+export type BackendService = Reading<typeof schema>;
 
 /** Protocols for which Google fills in `port` 80 and `portName` "http". */
 const webProtocols: ReadonlySet<unknown> = new Set(["HTTP", "HTTPS", "HTTP2"]);
@@ -43,7 +44,7 @@ const webProtocols: ReadonlySet<unknown> = new Set(["HTTP", "HTTPS", "HTTP2"]);
  * `backends[].group` and `capacityScaler`, `healthChecks`, `customRequestHeaders`, `customResponseHeaders`, `connectionDraining`.
  * Defaults are those that Google fills in on insert.
  */
-export const backendServices: Kind = defineKind({
+export const backendServices: Kind<BackendService> = defineKind({
   api: "compute",
   collection: "backendServices",
   singular: "backendService",

@@ -1,6 +1,6 @@
 /** What the resources of the Compute API have in common. */
 import type { StandardVerb } from "../kind.ts";
-import { message, number, text } from "../schema.ts";
+import { message, number, text, type Reading } from "../schema.ts";
 
 /** Fields that the server owns on every compute resource. `region` and `zone` come from the path of the call. */
 export const ownedByServer: readonly string[] = [
@@ -20,3 +20,5 @@ export const allVerbs: readonly StandardVerb[] = ["insert", "get", "list", "patc
 
 /** `{name, port}` of an instance group. */
 export const namedPort = message({ name: text, port: number });
+
+export type NamedPort = Reading<typeof namedPort>;

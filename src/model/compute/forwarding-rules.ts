@@ -1,7 +1,7 @@
 import { checkLabels, checkName } from "../check/names.ts";
 import { defineKind } from "../define.ts";
 import type { Kind } from "../kind.ts";
-import { message, text, textMap } from "../schema.ts";
+import { message, text, textMap, type Reading } from "../schema.ts";
 import { ownedByServer, patchableVerbs } from "./common.ts";
 
 const schema = message({
@@ -19,7 +19,7 @@ const portRange = /^\d{1,5}(-\d{1,5})?$/;
  * Where a URL map is entered. Obeyed: `loadBalancingScheme` (INTERNAL_SELF_MANAGED makes the mesh serve the map) and `target`. Addresses
  * and ports are stored; the mesh is entered by host name.
  */
-export const forwardingRules: Kind = defineKind({
+export const forwardingRules: Kind<Reading<typeof schema>> = defineKind({
   api: "compute",
   collection: "forwardingRules",
   singular: "forwardingRule",

@@ -1,10 +1,9 @@
-import type { z } from "zod";
 import { checkHeaderValue } from "../check/headers.ts";
 import { checkName, checkPort } from "../check/names.ts";
 import type { Report } from "../check/report.ts";
 import { defineKind } from "../define.ts";
 import type { Kind } from "../kind.ts";
-import { message, number, text } from "../schema.ts";
+import { message, number, text, type Reading } from "../schema.ts";
 import { allVerbs, ownedByServer } from "./common.ts";
 
 const block = message({
@@ -34,7 +33,7 @@ const schema = message({
   grpcTlsHealthCheck: block,
 });
 
-type HealthCheck = z.output<typeof schema>;
+export type HealthCheck = Reading<typeof schema>;
 type BlockField = Extract<keyof HealthCheck, `${string}HealthCheck`>;
 
 /** Google: each type has its block and a default port. */
@@ -52,7 +51,7 @@ const types: readonly { readonly type: string; readonly field: BlockField; reado
  * A probe. Obeyed: `type`, the interval, timeout and thresholds, and of the block `port`, `portSpecification`, `requestPath`, `host`,
  * `request`, `response`. Defaults are Google's: 5 s, 5 s, 2, 2, port 80 or 443, path `/`.
  */
-export const healthChecks: Kind = defineKind({
+export const healthChecks: Kind<HealthCheck> = defineKind({
   api: "compute",
   collection: "healthChecks",
   singular: "healthCheck",
@@ -113,7 +112,7 @@ function checkType(report: Report, resource: HealthCheck): void {
 
 const longestText = 1024;
 
-function checkBlock(report: Report, path: string, given: z.output<typeof block>): void {
+function checkBlock(report: Report, path: string, given: Reading<typeof block>): void {
   checkPort(report, `${path}.port`, given.port);
   const { portSpecification, requestPath } = given;
   if (portSpecification === "USE_SERVING_PORT" && given.port !== undefined) {

@@ -1,9 +1,8 @@
-import { z } from "zod";
 import { checkName, checkNamedPorts } from "../check/names.ts";
 import type { Report } from "../check/report.ts";
 import { defineKind } from "../define.ts";
 import type { Kind } from "../kind.ts";
-import { message, number, text } from "../schema.ts";
+import { list, message, number, text, type Reading } from "../schema.ts";
 import { namedPort, ownedByServer, patchableVerbs } from "./common.ts";
 
 const fixedOrPercent = message({ fixed: number, percent: number });
@@ -12,10 +11,10 @@ const schema = message({
   name: text,
   baseInstanceName: text,
   instanceTemplate: text,
-  versions: z.array(message({ name: text, instanceTemplate: text, targetSize: fixedOrPercent })),
+  versions: list(message({ name: text, instanceTemplate: text, targetSize: fixedOrPercent })),
   targetSize: number,
-  namedPorts: z.array(namedPort),
-  autoHealingPolicies: z.array(message({ healthCheck: text, initialDelaySec: number })),
+  namedPorts: list(namedPort),
+  autoHealingPolicies: list(message({ healthCheck: text, initialDelaySec: number })),
   updatePolicy: message({
     type: text,
     minimalAction: text,
@@ -25,14 +24,17 @@ const schema = message({
   }),
 });
 
-type Manager = z.output<typeof schema>;
-type FixedOrPercent = z.output<typeof fixedOrPercent>;
+export type InstanceGroupManager = Reading<typeof schema>;
+type FixedOrPercent = Reading<typeof fixedOrPercent>;
+
+/** Google's limit for a regional group; a zonal one has 1,000 unless more is asked for. */
+const largestGroup = 2_000;
 
 /**
  * A managed instance group: keeps `targetSize` instances made from a template. Its instance group has the same scope and name. Obeyed:
  * `baseInstanceName` (default: the name), `instanceTemplate` or `versions[]`, `targetSize`, `namedPorts`, `autoHealingPolicies[0]`.
  */
-export const instanceGroupManagers: Kind = defineKind({
+export const instanceGroupManagers: Kind<InstanceGroupManager> = defineKind({
   api: "compute",
   collection: "instanceGroupManagers",
   singular: "instanceGroupManager",
@@ -52,7 +54,7 @@ export const instanceGroupManagers: Kind = defineKind({
     checkName(report, "resource.name", resource.name);
     checkBaseName(report, resource.baseInstanceName);
     if (resource.targetSize === undefined) report.required("resource.targetSize");
-    report.range("resource.targetSize", resource.targetSize, [0, 2_147_483_647]);
+    report.range("resource.targetSize", resource.targetSize, [0, largestGroup]);
     checkNamedPorts(report, resource.namedPorts);
     checkVersions(report, resource);
     checkAutoHealing(report, resource);
@@ -85,7 +87,7 @@ function checkBaseName(report: Report, name: string | undefined): void {
   }
 }
 
-function checkVersions(report: Report, { instanceTemplate, versions = [] }: Manager): void {
+function checkVersions(report: Report, { instanceTemplate, versions = [] }: InstanceGroupManager): void {
   const path = "resource.versions";
   if (versions.length === 0) {
     if (instanceTemplate === undefined || instanceTemplate === "") report.required("resource.instanceTemplate");
@@ -99,7 +101,7 @@ function checkVersions(report: Report, { instanceTemplate, versions = [] }: Mana
   if (open.length !== 1) report.invalid(path, `${open.length} versions without targetSize`, "Exactly one version must have no targetSize.");
 }
 
-function checkAutoHealing(report: Report, { autoHealingPolicies = [] }: Manager): void {
+function checkAutoHealing(report: Report, { autoHealingPolicies = [] }: InstanceGroupManager): void {
   report.atMost("resource.autoHealingPolicies", autoHealingPolicies, 1);
   for (const [index, { initialDelaySec }] of autoHealingPolicies.entries()) {
     report.range(`resource.autoHealingPolicies[${index}].initialDelaySec`, initialDelaySec, [0, 3600]);
@@ -113,7 +115,7 @@ function checkFixedOrPercent(report: Report, path: string, value: FixedOrPercent
   report.range(`${path}.percent`, value.percent, [0, 100]);
 }
 
-function checkUpdatePolicy(report: Report, { updatePolicy, targetSize = 0 }: Manager): void {
+function checkUpdatePolicy(report: Report, { updatePolicy, targetSize = 0 }: InstanceGroupManager): void {
   if (updatePolicy === undefined) return;
   const path = "resource.updatePolicy";
   const { maxSurge, maxUnavailable, replacementMethod } = updatePolicy;

@@ -1,14 +1,13 @@
-import { z } from "zod";
 import { checkName, checkNamedPorts } from "../check/names.ts";
 import { defineKind } from "../define.ts";
 import type { Kind } from "../kind.ts";
-import { message, text } from "../schema.ts";
+import { list, message, text, type Reading } from "../schema.ts";
 import { immutableVerbs, namedPort, ownedByServer } from "./common.ts";
 
-const schema = message({ name: text, namedPorts: z.array(namedPort) });
+const schema = message({ name: text, namedPorts: list(namedPort) });
 
 /** An unmanaged group, whose members are added and removed one by one. Obeyed: `namedPorts`. */
-export const instanceGroups: Kind = defineKind({
+export const instanceGroups: Kind<Reading<typeof schema>> = defineKind({
   api: "compute",
   collection: "instanceGroups",
   singular: "instanceGroup",

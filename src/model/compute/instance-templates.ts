@@ -1,15 +1,15 @@
-import { z } from "zod";
 import { checkLabels, checkName } from "../check/names.ts";
 import { defineKind } from "../define.ts";
 import type { Kind } from "../kind.ts";
-import { message, text, textMap, texts } from "../schema.ts";
+import { list, message, text, textMap, texts, type Reading } from "../schema.ts";
 import { immutableVerbs, ownedByServer } from "./common.ts";
 
 const schema = message({
   name: text,
   properties: message({
+    machineType: text,
     labels: textMap,
-    metadata: message({ items: z.array(message({ key: text, value: text })) }),
+    metadata: message({ items: list(message({ key: text, value: text })) }),
     tags: message({ items: texts }),
   }),
 });
@@ -21,7 +21,7 @@ const longestMetadataValue = 262_144;
  * What the instances of a managed group are made from; it cannot be changed. Obeyed of `properties`: `metadata.items` (`startup-script`
  * among them), `labels`, `tags`, `machineType`. A template needs neither disks nor network interfaces here: instances bring their own.
  */
-export const instanceTemplates: Kind = defineKind({
+export const instanceTemplates: Kind<Reading<typeof schema>> = defineKind({
   api: "compute",
   collection: "instanceTemplates",
   singular: "instanceTemplate",

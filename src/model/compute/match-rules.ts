@@ -1,9 +1,8 @@
 /** The predicates of a URL map's route rules. */
-import { z } from "zod";
 import { checkMatchedHeaderName } from "../check/headers.ts";
 import { checkRegex } from "../check/regex.ts";
 import type { Report } from "../check/report.ts";
-import { flag, int64, message, text } from "../schema.ts";
+import { flag, int64, list, message, text, type Reading } from "../schema.ts";
 
 const headerMatch = message({
   headerName: text,
@@ -18,7 +17,7 @@ const headerMatch = message({
 
 const queryMatch = message({ name: text, exactMatch: text, regexMatch: text, presentMatch: flag });
 
-const metadataFilter = message({ filterMatchCriteria: text, filterLabels: z.array(message({ name: text, value: text })) });
+const metadataFilter = message({ filterMatchCriteria: text, filterLabels: list(message({ name: text, value: text })) });
 
 export const matchRule = message({
   prefixMatch: text,
@@ -26,12 +25,12 @@ export const matchRule = message({
   regexMatch: text,
   pathTemplateMatch: text,
   ignoreCase: flag,
-  headerMatches: z.array(headerMatch),
-  queryParameterMatches: z.array(queryMatch),
-  metadataFilters: z.array(metadataFilter),
+  headerMatches: list(headerMatch),
+  queryParameterMatches: list(queryMatch),
+  metadataFilters: list(metadataFilter),
 });
 
-export type MatchRule = z.output<typeof matchRule>;
+export type MatchRule = Reading<typeof matchRule>;
 
 const pathTests = ["prefixMatch", "fullPathMatch", "regexMatch", "pathTemplateMatch"] as const;
 const longestPath = 1024;

@@ -1,16 +1,18 @@
 import { checkName, checkPort } from "../check/names.ts";
 import { defineKind } from "../define.ts";
 import type { Kind } from "../kind.ts";
-import { message, number, text } from "../schema.ts";
+import { message, number, text, type Reading } from "../schema.ts";
 import { immutableVerbs, ownedByServer } from "./common.ts";
 
 const schema = message({ name: text, networkEndpointType: text, defaultPort: number });
+
+export type NetworkEndpointGroup = Reading<typeof schema>;
 
 /**
  * A group of `address:port` endpoints, attached and detached one by one. Obeyed: `networkEndpointType` (addresses of VMs, or hosts on
  * the internet), `defaultPort`.
  */
-export const networkEndpointGroups: Kind = defineKind({
+export const networkEndpointGroups: Kind<NetworkEndpointGroup> = defineKind({
   api: "compute",
   collection: "networkEndpointGroups",
   singular: "networkEndpointGroup",

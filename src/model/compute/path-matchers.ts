@@ -1,9 +1,8 @@
 /** The path matchers of a URL map: path rules (longest path first) or route rules (by priority), and what to do when none matches. */
-import { z } from "zod";
 import { checkName } from "../check/names.ts";
 import type { Report } from "../check/report.ts";
 import type { MaybeReference } from "../define.ts";
-import { message, number, text, texts } from "../schema.ts";
+import { list, message, number, text, texts, type Reading } from "../schema.ts";
 import { checkMatchRule, matchRule } from "./match-rules.ts";
 import {
   checkHeaderAction,
@@ -21,7 +20,7 @@ const pathRule = message({ paths: texts, service: text, routeAction, urlRedirect
 
 const routeRule = message({
   priority: number,
-  matchRules: z.array(matchRule),
+  matchRules: list(matchRule),
   service: text,
   routeAction,
   urlRedirect,
@@ -34,14 +33,15 @@ export const pathMatcher = message({
   name: text,
   ...defaultFields,
   headerAction,
-  pathRules: z.array(pathRule),
-  routeRules: z.array(routeRule),
+  pathRules: list(pathRule),
+  routeRules: list(routeRule),
 });
 
-type PathRule = z.output<typeof pathRule>;
-type RouteRule = z.output<typeof routeRule>;
-export type PathMatcher = z.output<typeof pathMatcher>;
-type Defaults = Pick<PathMatcher, keyof typeof defaultFields>;
+export type PathRule = Reading<typeof pathRule>;
+export type RouteRule = Reading<typeof routeRule>;
+export type PathMatcher = Reading<typeof pathMatcher>;
+/** What happens when nothing else matches, as the map and its path matchers spell it. */
+export type Defaults = Pick<PathMatcher, keyof typeof defaultFields>;
 
 export function checkPathMatcher(report: Report, path: string, matcher: PathMatcher): void {
   checkName(report, `${path}.name`, matcher.name);

@@ -1,18 +1,17 @@
 /** What a URL map does with a request, at each of its levels: the schemas and checks of actions, redirects and header changes. */
-import { z } from "zod";
 import { checkSecondsNanos } from "../check/durations.ts";
 import { checkHeaderName, checkHeaderValue } from "../check/headers.ts";
 import { checkRegex } from "../check/regex.ts";
 import type { Report } from "../check/report.ts";
 import type { MaybeReference } from "../define.ts";
-import { flag, message, number, secondsNanos, text, texts } from "../schema.ts";
+import { flag, list, message, number, secondsNanos, text, texts, type Reading } from "../schema.ts";
 
 const headerOption = message({ headerName: text, headerValue: text, replace: flag });
 
 export const headerAction = message({
-  requestHeadersToAdd: z.array(headerOption),
+  requestHeadersToAdd: list(headerOption),
   requestHeadersToRemove: texts,
-  responseHeadersToAdd: z.array(headerOption),
+  responseHeadersToAdd: list(headerOption),
   responseHeadersToRemove: texts,
 });
 
@@ -26,7 +25,7 @@ export const urlRedirect = message({
 });
 
 export const routeAction = message({
-  weightedBackendServices: z.array(message({ backendService: text, weight: number, headerAction })),
+  weightedBackendServices: list(message({ backendService: text, weight: number, headerAction })),
   urlRewrite: message({ hostRewrite: text, pathPrefixRewrite: text, pathTemplateRewrite: text }),
   timeout: secondsNanos,
   maxStreamDuration: secondsNanos,
@@ -39,9 +38,9 @@ export const routeAction = message({
   corsPolicy: message({ allowOriginRegexes: texts }),
 });
 
-export type HeaderAction = z.output<typeof headerAction>;
-export type RouteAction = z.output<typeof routeAction>;
-export type UrlRedirect = z.output<typeof urlRedirect>;
+export type HeaderAction = Reading<typeof headerAction>;
+export type RouteAction = Reading<typeof routeAction>;
+export type UrlRedirect = Reading<typeof urlRedirect>;
 
 /** What a backend's place in a URL map may name. Buckets are accepted and not served. */
 export const serviceCollections: readonly string[] = ["backendServices", "backendBuckets"];

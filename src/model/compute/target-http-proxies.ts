@@ -1,13 +1,13 @@
 import { checkName } from "../check/names.ts";
 import { defineKind } from "../define.ts";
 import type { Kind } from "../kind.ts";
-import { message, text } from "../schema.ts";
+import { message, text, type Reading } from "../schema.ts";
 import { ownedByServer, patchableVerbs } from "./common.ts";
 
 const schema = message({ name: text, urlMap: text });
 
 /** Ties forwarding rules to a URL map. Obeyed: `urlMap`. */
-export const targetHttpProxies: Kind = defineKind({
+export const targetHttpProxies: Kind<Reading<typeof schema>> = defineKind({
   api: "compute",
   collection: "targetHttpProxies",
   singular: "targetHttpProxy",

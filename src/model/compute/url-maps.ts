@@ -1,9 +1,8 @@
-import { z } from "zod";
 import { checkName } from "../check/names.ts";
 import type { Report } from "../check/report.ts";
 import { defineKind } from "../define.ts";
 import type { Kind } from "../kind.ts";
-import { message, number, text, texts } from "../schema.ts";
+import { list, message, number, text, texts, type Reading } from "../schema.ts";
 import { allVerbs, ownedByServer } from "./common.ts";
 import {
   checkDefaults,
@@ -20,6 +19,7 @@ const hostRule = message({ hosts: texts, pathMatcher: text });
 const test = message({
   host: text,
   path: text,
+  headers: list(message({ name: text, value: text })),
   service: text,
   expectedOutputUrl: text,
   expectedRedirectResponseCode: number,
@@ -29,12 +29,13 @@ const schema = message({
   name: text,
   ...defaultFields,
   headerAction,
-  hostRules: z.array(hostRule),
-  pathMatchers: z.array(pathMatcher),
-  tests: z.array(test),
+  hostRules: list(hostRule),
+  pathMatchers: list(pathMatcher),
+  tests: list(test),
 });
 
-type UrlMap = z.output<typeof schema>;
+export type UrlMap = Reading<typeof schema>;
+export type UrlMapTest = Reading<typeof test>;
 
 /** Google's limit for Traffic Director. */
 const largestMap = 524_288;
@@ -44,7 +45,7 @@ const largestMap = 524_288;
  * (path, header and query predicates), defaults at both levels, `service`, `urlRedirect`, `headerAction` at all four levels, and of
  * `routeAction`: `weightedBackendServices`, `urlRewrite` of host and prefix, `timeout`, `retryPolicy`; and `tests`.
  */
-export const urlMaps: Kind = defineKind({
+export const urlMaps: Kind<UrlMap> = defineKind({
   api: "compute",
   collection: "urlMaps",
   singular: "urlMap",

@@ -1,16 +1,15 @@
-import { z } from "zod";
 import { checkPort } from "../check/names.ts";
 import type { Report } from "../check/report.ts";
 import { defineKind } from "../define.ts";
 import type { Kind } from "../kind.ts";
 import { checkCommon, commonShape, networkVerbs, ownedByServer } from "../networkservices/common.ts";
-import { message, number, text, texts } from "../schema.ts";
+import { list, message, number, text, texts, type Reading } from "../schema.ts";
 
 const source = message({ principals: texts, ipBlocks: texts });
 
 const destinationSchema = message({
   hosts: texts,
-  ports: z.array(number),
+  ports: list(number),
   methods: texts,
   httpHeaderMatch: message({ headerName: text, regexMatch: text }),
 });
@@ -18,7 +17,7 @@ const destinationSchema = message({
 const schema = message({
   ...commonShape,
   action: text,
-  rules: z.array(message({ sources: z.array(source), destinations: z.array(destinationSchema) })),
+  rules: list(message({ sources: list(source), destinations: list(destinationSchema) })),
 });
 
 /** Who may call what. Stored and echoed; no field is obeyed. */
@@ -45,7 +44,7 @@ export const authorizationPolicies: Kind = defineKind({
 });
 
 /** Google needs hosts and ports of a destination; the regular expression is of ECMAScript, not RE2, and is not read here. */
-function checkDestination(report: Report, path: string, destination: z.output<typeof destinationSchema>): void {
+function checkDestination(report: Report, path: string, destination: Reading<typeof destinationSchema>): void {
   if ((destination.hosts ?? []).length === 0) report.required(`${path}.hosts`);
   if ((destination.ports ?? []).length === 0) report.required(`${path}.ports`);
   for (const [index, port] of (destination.ports ?? []).entries()) checkPort(report, `${path}.ports[${index}]`, port);

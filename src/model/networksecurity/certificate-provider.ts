@@ -1,16 +1,15 @@
 /** Where a TLS policy takes certificates from: a plug-in of the proxy, or a gRPC endpoint. */
-import { z } from "zod";
 import type { Report } from "../check/report.ts";
-import { message, text } from "../schema.ts";
+import { list, message, text, type Reading } from "../schema.ts";
 
 export const certificateProvider = message({
   grpcEndpoint: message({ targetUri: text }),
   certificateProviderInstance: message({ pluginInstance: text }),
 });
 
-export const providers = z.array(certificateProvider);
+export const providers = list(certificateProvider);
 
-type CertificateProvider = z.output<typeof certificateProvider>;
+type CertificateProvider = Reading<typeof certificateProvider>;
 
 /** Exactly one source; absent is fine. */
 export function checkProvider(report: Report, path: string, provider: CertificateProvider | undefined): void {

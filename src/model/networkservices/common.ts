@@ -1,10 +1,9 @@
 /** What the resources of Network Services and Network Security have in common. */
-import type { z } from "zod";
 import { checkLabels, checkNetworkName } from "../check/names.ts";
 import type { Report } from "../check/report.ts";
 import type { MaybeReference } from "../define.ts";
 import type { StandardVerb } from "../kind.ts";
-import { message, number, text, textMap, texts } from "../schema.ts";
+import { message, number, text, textMap, texts, type Reading } from "../schema.ts";
 
 export const ownedByServer: readonly string[] = ["createTime", "updateTime", "selfLink"];
 export const networkVerbs: readonly StandardVerb[] = ["insert", "get", "list", "patch", "delete"];
@@ -14,7 +13,7 @@ export const routeShape = { ...commonShape, meshes: texts, gateways: texts };
 
 const stem = message(commonShape);
 
-export function checkCommon(report: Report, resource: z.output<typeof stem>): void {
+export function checkCommon(report: Report, resource: Reading<typeof stem>): void {
   checkNetworkName(report, resource.name);
   checkLabels(report, "resource.labels", resource.labels);
 }
@@ -29,10 +28,7 @@ export function scopeReferences(route: { readonly meshes?: readonly string[]; re
 /** `{serviceName, weight}` of gRPC, TCP and TLS routes. */
 export const destination = message({ serviceName: text, weight: number });
 
-interface Destination {
-  readonly serviceName?: string;
-  readonly weight?: number;
-}
+type Destination = Reading<typeof destination>;
 
 /** Each needs a service; weights are given for all or for none (Google). */
 export function checkDestinations(report: Report, path: string, destinations: readonly Destination[] | undefined): void {

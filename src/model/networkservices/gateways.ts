@@ -1,11 +1,10 @@
-import { z } from "zod";
 import { checkPort } from "../check/names.ts";
 import { defineKind } from "../define.ts";
 import type { Kind } from "../kind.ts";
-import { message, number, text } from "../schema.ts";
+import { list, message, number, text } from "../schema.ts";
 import { checkCommon, commonShape, networkVerbs, ownedByServer } from "./common.ts";
 
-const schema = message({ ...commonShape, type: text, ports: z.array(number), scope: text, serverTlsPolicy: text });
+const schema = message({ ...commonShape, type: text, ports: list(number), scope: text, serverTlsPolicy: text });
 
 /** Google. */
 const longestScope = 64;

@@ -1,11 +1,10 @@
-import { z } from "zod";
 import { checkCookieTtl, checkDurationText } from "../check/durations.ts";
 import { checkHeaderName } from "../check/headers.ts";
 import { checkRegex } from "../check/regex.ts";
 import type { Report } from "../check/report.ts";
 import { defineKind } from "../define.ts";
 import type { Kind } from "../kind.ts";
-import { message, number, text, texts } from "../schema.ts";
+import { list, message, number, text, texts, type Reading } from "../schema.ts";
 import {
   checkCommon,
   checkDestinations,
@@ -22,11 +21,11 @@ import { checkFaultInjection, faultInjectionPolicy, statefulSessionAffinity } fr
 
 const match = message({
   method: message({ type: text, grpcService: text, grpcMethod: text }),
-  headers: z.array(message({ type: text, key: text, value: text })),
+  headers: list(message({ type: text, key: text, value: text })),
 });
 
 const action = message({
-  destinations: z.array(destination),
+  destinations: list(destination),
   faultInjectionPolicy,
   timeout: text,
   idleTimeout: text,
@@ -34,7 +33,7 @@ const action = message({
   statefulSessionAffinity,
 });
 
-const schema = message({ ...routeShape, hostnames: texts, rules: z.array(message({ matches: z.array(match), action })) });
+const schema = message({ ...routeShape, hostnames: texts, rules: list(message({ matches: list(match), action })) });
 
 /** Routes of gRPC services, by method and metadata. Stored and echoed; the mesh does not serve them. */
 export const grpcRoutes: Kind = defineKind({
@@ -66,7 +65,7 @@ export const grpcRoutes: Kind = defineKind({
   ],
 });
 
-function checkMatch(report: Report, path: string, { method, headers }: z.output<typeof match>): void {
+function checkMatch(report: Report, path: string, { method, headers }: Reading<typeof match>): void {
   if (method?.type === "REGULAR_EXPRESSION") {
     checkRegex(report, `${path}.method.grpcService`, method.grpcService);
     checkRegex(report, `${path}.method.grpcMethod`, method.grpcMethod);
@@ -78,7 +77,7 @@ function checkMatch(report: Report, path: string, { method, headers }: z.output<
   }
 }
 
-function checkAction(report: Report, path: string, given: z.output<typeof action>): void {
+function checkAction(report: Report, path: string, given: Reading<typeof action>): void {
   checkDestinations(report, `${path}.destinations`, given.destinations);
   checkFaultInjection(report, `${path}.faultInjectionPolicy`, given.faultInjectionPolicy);
   checkDurationText(report, `${path}.timeout`, given.timeout);

@@ -1,11 +1,10 @@
 /** What an HttpRoute does with a request. */
-import { z } from "zod";
 import { checkCookieTtl, checkDurationText } from "../check/durations.ts";
-import { checkHeaderModifier } from "../check/headers.ts";
+import { checkHeaderName, checkHeaderValue } from "../check/headers.ts";
 import { checkPort } from "../check/names.ts";
 import { checkRegex } from "../check/regex.ts";
 import type { Report } from "../check/report.ts";
-import { message, number, text, textMap, texts } from "../schema.ts";
+import { bytes, flag, list, message, number, text, textMap, texts, type Reading } from "../schema.ts";
 import { checkDestinations } from "./common.ts";
 
 const headerModifier = message({ set: textMap, add: textMap, remove: texts });
@@ -27,21 +26,32 @@ export const faultInjectionPolicy = message({
 export const statefulSessionAffinity = message({ cookieTtl: text });
 
 export const httpAction = message({
-  destinations: z.array(httpDestination),
-  redirect: message({ portRedirect: number }),
-  directResponse: message({ status: number, stringBody: text, bytesBody: text }),
+  destinations: list(httpDestination),
+  redirect: message({
+    hostRedirect: text,
+    pathRedirect: text,
+    prefixRewrite: text,
+    responseCode: text,
+    httpsRedirect: flag,
+    stripQuery: flag,
+    portRedirect: number,
+  }),
+  directResponse: message({ status: number, stringBody: text, bytesBody: bytes }),
+  urlRewrite: message({ hostRewrite: text, pathPrefixRewrite: text }),
   requestHeaderModifier: headerModifier,
   responseHeaderModifier: headerModifier,
   timeout: text,
   idleTimeout: text,
-  retryPolicy: message({ numRetries: number, perTryTimeout: text }),
+  retryPolicy: message({ numRetries: number, perTryTimeout: text, retryConditions: texts }),
   faultInjectionPolicy,
   requestMirrorPolicy: message({ mirrorPercent: number }),
   corsPolicy: message({ allowOriginRegexes: texts }),
   statefulSessionAffinity,
 });
 
-type HttpAction = z.output<typeof httpAction>;
+export type HeaderModifier = Reading<typeof headerModifier>;
+export type HttpDestination = Reading<typeof httpDestination>;
+export type HttpAction = Reading<typeof httpAction>;
 
 /**
  * An action without destinations, redirect or direct response is accepted (Google does); more than one of them is not. Retry conditions
@@ -70,6 +80,16 @@ export function checkHttpAction(report: Report, path: string, action: HttpAction
   checkCookieTtl(report, `${path}.statefulSessionAffinity.cookieTtl`, action.statefulSessionAffinity?.cookieTtl);
 }
 
+function checkHeaderModifier(report: Report, path: string, modifier: HeaderModifier | undefined): void {
+  for (const part of ["set", "add"] as const) {
+    for (const [name, value] of Object.entries(modifier?.[part] ?? {})) {
+      checkHeaderName(report, `${path}.${part}`, name);
+      checkHeaderValue(report, `${path}.${part}.${name}`, value);
+    }
+  }
+  for (const [index, name] of (modifier?.remove ?? []).entries()) checkHeaderName(report, `${path}.remove[${index}]`, name);
+}
+
 const longestStringBody = 1024;
 const longestBytesBody = 4096;
 
@@ -86,7 +106,7 @@ function checkDirectResponse(report: Report, path: string, response: HttpAction[
   if (bytes > longestBytesBody) report.invalid(`${path}.bytesBody`, `${bytes} bytes`, `Must be at most ${longestBytesBody} bytes.`);
 }
 
-export function checkFaultInjection(report: Report, path: string, policy: z.output<typeof faultInjectionPolicy> | undefined): void {
+export function checkFaultInjection(report: Report, path: string, policy: Reading<typeof faultInjectionPolicy> | undefined): void {
   checkDurationText(report, `${path}.delay.fixedDelay`, policy?.delay?.fixedDelay);
   report.range(`${path}.delay.percentage`, policy?.delay?.percentage, [0, 100]);
   report.range(`${path}.abort.httpStatus`, policy?.abort?.httpStatus, [200, 599]);

@@ -1,9 +1,8 @@
 /** The predicates of an HttpRoute's rules. */
-import { z } from "zod";
 import { checkMatchedHeaderName } from "../check/headers.ts";
 import { checkRegex } from "../check/regex.ts";
 import type { Report } from "../check/report.ts";
-import { flag, message, number, text } from "../schema.ts";
+import { flag, list, message, number, text, type Reading } from "../schema.ts";
 
 const headerMatch = message({
   header: text,
@@ -23,15 +22,17 @@ export const httpMatch = message({
   prefixMatch: text,
   regexMatch: text,
   ignoreCase: flag,
-  headers: z.array(headerMatch),
-  queryParameters: z.array(queryMatch),
+  headers: list(headerMatch),
+  queryParameters: list(queryMatch),
 });
 
 const headerTests = ["exactMatch", "regexMatch", "prefixMatch", "suffixMatch", "presentMatch", "rangeMatch"];
 const queryTests = ["exactMatch", "regexMatch", "presentMatch"];
 
+export type HttpMatch = Reading<typeof httpMatch>;
+
 /** The path may be left out, which takes every path; of each set of tests there is at most one. */
-export function checkHttpMatch(report: Report, path: string, match: z.output<typeof httpMatch>): void {
+export function checkHttpMatch(report: Report, path: string, match: HttpMatch): void {
   report.oneOf(path, match, { of: ["fullPathMatch", "prefixMatch", "regexMatch"], needed: false });
   checkRegex(report, `${path}.regexMatch`, match.regexMatch);
   for (const [index, header] of (match.headers ?? []).entries()) {

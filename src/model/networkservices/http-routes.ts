@@ -1,7 +1,6 @@
-import { z } from "zod";
 import { defineKind } from "../define.ts";
 import type { Kind } from "../kind.ts";
-import { message, texts } from "../schema.ts";
+import { list, message, texts, type Reading } from "../schema.ts";
 import {
   checkHasRules,
   checkHostnames,
@@ -18,15 +17,17 @@ import { checkHttpMatch, httpMatch } from "./http-route-match.ts";
 const schema = message({
   ...routeShape,
   hostnames: texts,
-  rules: z.array(message({ matches: z.array(httpMatch), action: httpAction })),
+  rules: list(message({ matches: list(httpMatch), action: httpAction })),
 });
+
+export type HttpRoute = Reading<typeof schema>;
 
 /**
  * Routes of the services named by `hostnames`, rules in the order of the list. Obeyed: `hostnames`, `meshes`, `gateways`, all of
  * `matches`, and of `action`: `destinations`, `redirect`, `directResponse`, `urlRewrite`, `timeout`, `retryPolicy` and the header
  * modifiers on both levels.
  */
-export const httpRoutes: Kind = defineKind({
+export const httpRoutes: Kind<HttpRoute> = defineKind({
   api: "networkservices",
   collection: "httpRoutes",
   singular: "httpRoute",

@@ -1,8 +1,7 @@
-import { z } from "zod";
 import { checkDurationText } from "../check/durations.ts";
 import { defineKind } from "../define.ts";
 import type { Kind } from "../kind.ts";
-import { flag, message, text } from "../schema.ts";
+import { flag, list, message, text } from "../schema.ts";
 import {
   checkCommon,
   checkDestinations,
@@ -15,9 +14,9 @@ import {
   scopeReferences,
 } from "./common.ts";
 
-const action = message({ destinations: z.array(destination), originalDestination: flag, idleTimeout: text });
+const action = message({ destinations: list(destination), originalDestination: flag, idleTimeout: text });
 
-const schema = message({ ...routeShape, rules: z.array(message({ matches: z.array(message({ address: text, port: text })), action })) });
+const schema = message({ ...routeShape, rules: list(message({ matches: list(message({ address: text, port: text })), action })) });
 
 /** The port is text in this API. */
 function isPort(text: string): boolean {

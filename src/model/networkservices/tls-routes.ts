@@ -1,8 +1,7 @@
-import { z } from "zod";
 import { checkDurationText } from "../check/durations.ts";
 import { defineKind } from "../define.ts";
 import type { Kind } from "../kind.ts";
-import { message, text, texts } from "../schema.ts";
+import { list, message, text, texts } from "../schema.ts";
 import {
   checkCommon,
   checkDestinations,
@@ -15,9 +14,9 @@ import {
   scopeReferences,
 } from "./common.ts";
 
-const action = message({ destinations: z.array(destination), idleTimeout: text });
+const action = message({ destinations: list(destination), idleTimeout: text });
 
-const schema = message({ ...routeShape, rules: z.array(message({ matches: z.array(message({ sniHost: texts, alpn: texts })), action })) });
+const schema = message({ ...routeShape, rules: list(message({ matches: list(message({ sniHost: texts, alpn: texts })), action })) });
 
 /** Routes of TLS connections, by server name. Stored and echoed; the mesh does not serve them. */
 export const tlsRoutes: Kind = defineKind({

@@ -1,7 +1,7 @@
 import { checkNetworkName } from "../check/names.ts";
 import { defineKind } from "../define.ts";
 import type { Kind } from "../kind.ts";
-import { message, number, text } from "../schema.ts";
+import { message, number, text, type Reading } from "../schema.ts";
 
 const schema = message({ name: text, tracing: message({ samplingRatio: number }) });
 
@@ -9,7 +9,7 @@ const schema = message({ name: text, tracing: message({ samplingRatio: number })
  * What Google's mesh has no field for. Named like the mesh or gateway it is for, which need not be there yet. Obeyed:
  * `tracing.samplingRatio`, the share of new traces that are recorded, 0 to 1, default 1.
  */
-export const meshSettings: Kind = defineKind({
+export const meshSettings: Kind<Reading<typeof schema>> = defineKind({
   api: "wayside",
   collection: "meshSettings",
   singular: "meshSettings",

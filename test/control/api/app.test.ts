@@ -108,6 +108,14 @@ describe("bodies beyond the limits", () => {
     expect(pulled).toBeLessThan(32);
   });
 
+  it("that break off are the caller's fault", async () => {
+    const broken = new ReadableStream<Uint8Array>({ pull: (controller) => controller.error(new Error("Network connection lost.")) });
+    const api = open();
+    const { status, body } = await api.send(maps, { method: "POST", body: broken, duplex: "half" } as RequestInit);
+    expect([status, (body["error"] as JsonObject)["message"]]).toEqual([400, expect.stringContaining("broke off")]);
+    expect([api.commands, api.faults]).toEqual([[], []]);
+  });
+
   it("of the limit itself are taken", async () => {
     const body = `{"name":"${"x".repeat(maxBodyBytes - 11)}"}`;
     expect(body).toHaveLength(maxBodyBytes);

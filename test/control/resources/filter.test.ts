@@ -86,6 +86,8 @@ describe("what is no filter", () => {
     ["name = x AND"],
     ["OR name = x"],
     ["((".repeat(40)],
+    ["-".repeat(9_000)],
+    ["NOT ".repeat(9_000)],
   ])("%s", (filter) => {
     expect(() => parseFilter(filter)).toThrow(`Invalid value for field 'filter': '${filter}'. Invalid list filter expression.`);
   });

@@ -91,6 +91,19 @@ describe("an unmanaged group", () => {
 });
 
 describe("endpoints", () => {
+  it("are attached by hundreds, each of them once, and without waiting long for it", async () => {
+    await harness.must("POST", negs, { name: "many", networkEndpointType: "NON_GCP_PRIVATE_IP_PORT", defaultPort: 80 });
+    const attach = `${negs}/many/attachNetworkEndpoints`;
+    const endpoints = (from: number, count: number) =>
+      Array.from({ length: count }, (_, index) => ({ ipAddress: `10.0.${(from + index) >> 8}.${(from + index) & 255}` }));
+    const [got, why] = await message("POST", attach, { networkEndpoints: endpoints(0, 501) });
+    expect([got, why]).toEqual([400, expect.stringContaining("At most 500 are taken in one request.")]);
+    for (let from = 0; from < 10_000; from += 500) await harness.must("POST", attach, { networkEndpoints: endpoints(from, 500) });
+    await harness.must("POST", attach, { networkEndpoints: endpoints(9_700, 300) });
+    const [status, refusal] = await message("POST", attach, { networkEndpoints: endpoints(10_000, 1) });
+    expect([status, refusal]).toEqual([400, expect.stringContaining("A network endpoint group has at most 10000.")]);
+  });
+
   it("of private addresses are attached once, listed with their health, and detached", async () => {
     await harness.must("POST", negs, { name: "n", networkEndpointType: "NON_GCP_PRIVATE_IP_PORT", defaultPort: 8080 });
     const attach = `${negs}/n/attachNetworkEndpoints`;

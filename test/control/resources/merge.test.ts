@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Json, JsonObject } from "#base/json.ts";
-import { applyMask, camelCase, mergePatch } from "#control/resources/merge.ts";
+import { applyMask, camelCase, maskPaths, mergePatch } from "#control/resources/merge.ts";
 import { canonicalNames } from "#control/resources/patch-names.ts";
 
 describe("mergePatch: the examples of RFC 7396, appendix A", () => {
@@ -63,6 +63,18 @@ describe("applyMask", () => {
     [{}, { a: { b: 1 } }, ["a.b"], { a: { b: 1 } }],
     [{ a: { b: 1 } }, {}, ["a.b"], { a: {} }],
   ])("%j from %j by %j", (...[source, from, paths, result]) => expect(applyMask(source, from, paths)).toEqual(result));
+});
+
+describe("an update mask", () => {
+  it("is a list of paths in either spelling", () => {
+    expect(maskPaths("labels, match_rules.prefix_match,,description")).toEqual(["labels", "matchRules.prefixMatch", "description"]);
+    expect(maskPaths()).toEqual([]);
+  });
+
+  it("is not deeper than any message", () => {
+    expect(maskPaths(`a${".a".repeat(63)}`)).toHaveLength(1);
+    expect(() => maskPaths(`labels${".a".repeat(20_000)}`)).toThrow("A path has at most 64 parts.");
+  });
 });
 
 describe("names", () => {

@@ -19,6 +19,26 @@ async function refused(method: string, path: string, body?: Json): Promise<{ sta
   return { status, message: answer.error?.message, reasons: (answer.error?.errors ?? []).map(({ reason }: { reason: string }) => reason) };
 }
 
+describe("sizes", () => {
+  it("that patches add up to are bounded, as a row of the store is", async () => {
+    const path = `${compute}/global/backendServices/base`;
+    const text = "x".repeat(1_000_000);
+    await harness.must("PATCH", path, { description: text });
+    const { status, message } = await refused("PATCH", path, { customRequestHeaders: [`x-a: ${text}`] });
+    expect([status, message]).toEqual([400, expect.stringContaining("A resource must be at most 1500000 bytes.")]);
+    expect(harness.changes()).toEqual([]);
+    expect(await harness.must("GET", path)).not.toHaveProperty("customRequestHeaders");
+  });
+
+  it("are counted in bytes", async () => {
+    const path = `${compute}/global/backendServices/base`;
+    const text = "€".repeat(300_000);
+    await harness.must("PATCH", path, { description: text });
+    const { status, message } = await refused("PATCH", path, { iap: { oauth2ClientId: text } });
+    expect([status, message]).toEqual([400, expect.stringContaining("A resource must be at most 1500000 bytes.")]);
+  });
+});
+
 describe("references", () => {
   it.each([
     "https://www.googleapis.com/compute/v1/projects/demo/global/backendServices/base",

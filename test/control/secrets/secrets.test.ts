@@ -51,6 +51,8 @@ describe("secrets", () => {
     ["an illegal name", "insert", { query: { secretId: "a/b" }, body: {} }, "invalid"],
     ["no name", "insert", { body: {} }, "required"],
     ["an unknown field", "insert", { query: { secretId: "b" }, body: { nope: 1 } }, "invalid"],
+    ["a body of a wrong type", "insert", { query: { secretId: "b" }, body: 7 }, "invalid"],
+    ["a mask that is too deep", "patch", { query: { updateMask: `labels${".a".repeat(100)}` }, body: {} }, "invalid"],
     ["a stale etag", "patch", { body: { etag: '"0000"', labels: {} } }, "failedPrecondition"],
     ["another replication", "patch", { body: { replication: { userManaged: { replicas: [] } } } }, "invalid"],
     ["an unknown secret", "get", { name: "other" }, "notFound"],

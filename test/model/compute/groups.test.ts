@@ -76,6 +76,11 @@ describe("refused", () => {
     [instanceGroupManagers, { name: "g", instanceTemplate: "t" }, ["Required field 'resource.targetSize' not specified"]],
     [
       instanceGroupManagers,
+      { ...manager, targetSize: 2_001 },
+      ["Invalid value for field 'resource.targetSize': '2001'. Must be less than or equal to 2000"],
+    ],
+    [
+      instanceGroupManagers,
       { ...manager, targetSize: -1 },
       ["Invalid value for field 'resource.targetSize': '-1'. Must be greater than or equal to 0"],
     ],

@@ -1,13 +1,14 @@
 import type { JsonObject } from "#base/json.ts";
 import { isJsonObject } from "#base/json.ts";
 import type { InstanceReport } from "#instances/group/spec.ts";
+import { templateOf } from "#control/compiler/groups.ts";
 import { resolve } from "#control/compiler/references.ts";
+import { instanceGroupManagers } from "#model/compute/instance-group-managers.ts";
 import type { ResourceKey, StoredResource } from "../../store/store.ts";
 import type { Call, Result, Verb } from "../context.ts";
 import { groupKeyOfManager, instanceKey } from "../derived.ts";
 import { invalid, required } from "../faults.ts";
 import { requireKind } from "../kinds.ts";
-import { templateOf } from "../manager-status.ts";
 import { omit } from "../merge.ts";
 import { computeLink, nameOf } from "../names.ts";
 import { pageOf } from "../page.ts";
@@ -26,7 +27,7 @@ function resize(call: Call): Result {
   const before = changeable(call);
   const text = call.command.query["size"];
   if (text === undefined || text === "") throw required("size");
-  const size = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+  const size = /^\d+$/.test(text) ? Number(text) : Number.NaN;
   if (Number.isNaN(size)) throw invalid("size", text, "Must be greater than or equal to 0");
   return write(call, requireKind("instanceGroupManagers"), { before, input: { ...before.resource, targetSize: size } });
 }
@@ -85,17 +86,15 @@ function managedInstance(call: Call, manager: StoredResource, { key, instance }:
 
 /** An instance names its template without the scope, which only the manager's own template tells. */
 function templateKeyOf(call: Call, manager: StoredResource, { template }: InstanceReport): ResourceKey | undefined {
-  const current = resolve(viewOf(call), templateOf(manager.resource), ["instanceTemplates"]);
+  const current = resolve(viewOf(call), templateOf(instanceGroupManagers.read(manager.resource)), ["instanceTemplates"]);
   if (template === undefined || (current !== undefined && template === `instanceTemplates/${nameOf(current)}`)) return current;
   return `global/${template}`;
 }
 
 /** What the health check of the autohealing policy says of an instance. */
 function instanceHealth(call: Call, manager: StoredResource, instance: InstanceReport): JsonObject {
-  const policies = manager.resource["autoHealingPolicies"];
-  const policy = Array.isArray(policies) ? policies[0] : undefined;
-  const healthCheck = isJsonObject(policy) ? policy["healthCheck"] : undefined;
-  const key = resolve(viewOf(call), typeof healthCheck === "string" ? healthCheck : undefined, ["healthChecks"]);
+  const [policy] = instanceGroupManagers.read(manager.resource).autoHealingPolicies ?? [];
+  const key = resolve(viewOf(call), policy?.healthCheck, ["healthChecks"]);
   if (key === undefined) return {};
   // The port in a probe's id depends on who asks; an instance is probed for autohealing at one port only.
   const state = Object.entries(instance.health).find(([id]) => id.startsWith(`${key}@`))?.[1] ?? "UNKNOWN";

@@ -2,6 +2,7 @@ import { UserError } from "#base/errors.ts";
 import { isJsonObject, type Json, type JsonObject } from "#base/json.ts";
 import { membersKey, type GroupMember } from "#control/compiler/membership.ts";
 import { resolve } from "#control/compiler/references.ts";
+import { instances } from "#model/compute/instances.ts";
 import type { ResourceKey, StoredResource } from "../../store/store.ts";
 import type { Call, Result, Verb } from "../context.ts";
 import { derived, instanceKey, lookUp, managerKeyOf } from "../derived.ts";
@@ -102,10 +103,7 @@ function newMember(call: Call, group: StoredResource, instance: ResourceKey): Gr
 
 /** The primary address of an instance. */
 export function addressOf(instance: StoredResource): string | undefined {
-  const interfaces = instance.resource["networkInterfaces"];
-  const first = Array.isArray(interfaces) ? interfaces[0] : undefined;
-  const address = isJsonObject(first) ? first["networkIP"] : undefined;
-  return typeof address === "string" ? address : undefined;
+  return instances.read(instance.resource).networkInterfaces?.[0]?.networkIP;
 }
 
 /** `instanceState` `RUNNING` leaves out what is not running. */

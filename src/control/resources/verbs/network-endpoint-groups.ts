@@ -1,7 +1,8 @@
 import { UserError } from "#base/errors.ts";
-import { isJsonObject, sameJson, type Json, type JsonObject } from "#base/json.ts";
+import { canonicalJson, isJsonObject, type Json, type JsonObject } from "#base/json.ts";
 import { endpointsKey, type AttachedEndpoint } from "#control/compiler/membership.ts";
 import { shortName } from "#control/compiler/references.ts";
+import { networkEndpointGroups } from "#model/compute/network-endpoint-groups.ts";
 import { conform } from "#model/conform.ts";
 import type { StoredResource } from "../../store/store.ts";
 import { addressRefusal, hostRefusal } from "../addresses.ts";
@@ -23,14 +24,22 @@ export const endpointGroupVerbs: ReadonlyMap<string, Verb> = new Map<string, Ver
   ["listNetworkEndpoints", { method: "POST", on: "resource", mutates: false, run: list }],
 ]);
 
+/** Google's limits, for one request and for one group. */
+const mostAtOnce = 500;
+const mostEndpoints = 10_000;
+
 /** Attaching what is attached already changes nothing. */
 function attach(call: Call): Result {
   const group = changeable(call);
   const key = endpointsKey(scopeOf(group.key), group.name);
   const attached = endpointsOf(call, key);
   const given = endpointsIn(call, group).map((endpoint, index) => checked(call, group, { endpoint, index }));
-  const added = given.filter((endpoint, index) => ![...attached, ...given.slice(0, index)].some((other) => same(other, endpoint)));
-  const changes = added.length === 0 ? [] : putEndpoints(call, key, [...attached, ...added]);
+  const all = new Map(attached.map((endpoint) => [identity(endpoint), endpoint]));
+  for (const endpoint of given) if (!all.has(identity(endpoint))) all.set(identity(endpoint), endpoint);
+  if (all.size > mostEndpoints) {
+    throw invalid("networkEndpoints", `${all.size} endpoints`, `A network endpoint group has at most ${mostEndpoints}.`);
+  }
+  const changes = all.size === attached.length ? [] : putEndpoints(call, key, [...all.values()]);
   return { target: group.key, changes };
 }
 
@@ -57,6 +66,9 @@ function endpointsIn({ command }: Call, group: StoredResource): AttachedEndpoint
   const { body } = command;
   const list = isJsonObject(body) ? (body["networkEndpoints"] ?? body["network_endpoints"]) : undefined;
   if (list === undefined || list === null) throw required("networkEndpoints");
+  if (Array.isArray(list) && list.length > mostAtOnce) {
+    throw invalid("networkEndpoints", `${list.length} endpoints`, `At most ${mostAtOnce} are taken in one request.`);
+  }
   return (Array.isArray(list) ? list : [list]).map((item: Json, index) => {
     const { value, faults } = conform("NetworkEndpoint", item, `networkEndpoints[${index}]`);
     refuse(faults);
@@ -65,7 +77,7 @@ function endpointsIn({ command }: Call, group: StoredResource): AttachedEndpoint
 }
 
 function endpointFrom(value: JsonObject, group: StoredResource): AttachedEndpoint {
-  const port = value["port"] ?? group.resource["defaultPort"];
+  const port = value["port"] ?? networkEndpointGroups.read(group.resource).defaultPort;
   const text = (field: string): string | undefined => (typeof value[field] === "string" && value[field] !== "" ? value[field] : undefined);
   const instance = text("instance");
   const ipAddress = text("ipAddress");
@@ -89,7 +101,7 @@ interface Given {
 /** What each type of group needs of an endpoint, and that nothing is attached that may not be reached. */
 function checked(call: Call, group: StoredResource, { endpoint, index }: Given): AttachedEndpoint {
   const field = `networkEndpoints[${index}]`;
-  const type = typeof group.resource["networkEndpointType"] === "string" ? group.resource["networkEndpointType"] : "";
+  const { networkEndpointType: type = "" } = networkEndpointGroups.read(group.resource);
   const { loopbackAllowed } = call.context;
   const located = type.startsWith("GCE_VM_IP") ? ofInstance(call, group, { endpoint, index }) : endpoint;
   if (type === "INTERNET_FQDN_PORT" && located.fqdn === undefined) throw required(`${field}.fqdn`);
@@ -119,9 +131,9 @@ function ofInstance({ command, context }: Call, group: StoredResource, { endpoin
   return address === undefined ? endpoint : { ...endpoint, ipAddress: address };
 }
 
-function same(a: AttachedEndpoint, b: AttachedEndpoint): boolean {
-  const identity = ({ annotations: _annotations, ...rest }: AttachedEndpoint): object => rest;
-  return sameJson(identity(a), identity(b));
+/** What makes two endpoints the same one. */
+function identity({ annotations: _annotations, ...rest }: AttachedEndpoint): string {
+  return canonicalJson(rest);
 }
 
 /** Whether what was named for detaching means this endpoint: everything given must agree. */
