@@ -27,6 +27,6 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   client: ["base"],
   /** The emulator: Workers in miniflare, VMs as local processes. */
   dev: ["proxy", "telemetry", "instances", "ir", "client", "base"],
-  /** Commands for people and programs. */
-  cli: ["client", "dev", "model", "base"],
+  /** Commands for people and programs; what `explain --file` needs of compiler and proxy is pure. */
+  cli: ["client", "dev", "control/compiler", "proxy/match", "proxy/filters", "model", "base"],
 };

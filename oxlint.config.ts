@@ -80,7 +80,7 @@ export default {
       files: ["src/**/worker.ts", "src/dev/workers/**", "src/proxy/isolate.ts", "*.config.ts"],
       rules: { "import/no-default-export": "off" },
     },
-    { files: ["src/dev/**", "src/cli/**", "scripts/**", "examples/**"], rules: { "no-restricted-properties": "off" } },
+    { files: ["src/dev/**", "src/cli/**", "scripts/**", "examples/**", "bench/**"], rules: { "no-restricted-properties": "off" } },
     {
       files: ["test/**"],
       rules: {

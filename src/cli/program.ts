@@ -85,10 +85,14 @@ function addResourceCommands(root: Command): void {
 function addMeshCommands(root: Command): void {
   withApi(root.command("explain"))
     .description("tell what the mesh does to a request, and why; status 1 when no rule takes it")
-    .argument("<method>", "such as GET")
-    .argument("<url>", "such as http://cart.shop.mesh/items")
+    .argument("[method]", "such as GET")
+    .argument("[url]", "such as http://cart.shop.mesh/items")
     .option("-H, --header <header>", "name=value or name: value; may be repeated", collect, [])
-    .action(async (method: string, url: string, options) => (await import("./commands/explain.ts")).run({ method, url }, options));
+    .option("-f, --file <path>", "explain against files or folders, with no mesh running; may be repeated", collect, [])
+    .option("--id <id>", "explain an answer that the mesh gave itself, by the id in it")
+    .action(async (method: string | undefined, url: string | undefined, options) =>
+      (await import("./commands/explain.ts")).run({ ...(method !== undefined && { method }), ...(url !== undefined && { url }) }, options),
+    );
   withApi(root.command("status"))
     .description("print the configuration that every proxy has applied, and its age")
     .action(async (options) => (await import("./commands/status.ts")).run(options));

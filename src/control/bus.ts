@@ -1,4 +1,6 @@
 import type { Pointer } from "#ir/snapshot.ts";
+import type { Observation } from "#proxy/filters/explain-backend.ts";
+import type { RefusedRequest } from "#proxy/filters/refused-request.ts";
 
 /** A row of `status`: what one proxy of a project reports. Mirrors the proxy's own report, which this unit may not import. */
 export interface ReportedProxy {
@@ -8,6 +10,8 @@ export interface ReportedProxy {
   readonly confirmedAtMs: number;
   readonly rejection?: { readonly generation: number; readonly reason: string };
   readonly droppedSpans: number;
+  readonly backends?: Readonly<Record<string, Observation>>;
+  readonly refusals?: readonly RefusedRequest[];
 }
 
 /**

@@ -47,6 +47,10 @@ export class Inspector {
     return Number.isInteger(value) ? value : this.fail(key, "not an integer");
   }
 
+  boolean(parent: JsonObject, key: string): void {
+    if (typeof parent[key] !== "boolean") this.fail(key, "not a boolean");
+  }
+
   optionalBoolean(parent: JsonObject, key: string): void {
     const value = parent[key];
     if (value !== undefined && typeof value !== "boolean") this.fail(key, "not a boolean");
@@ -69,7 +73,8 @@ export class Inspector {
   objects(parent: JsonObject, key: string, inspect: (value: JsonObject) => void): void {
     const list = this.list(parent, key);
     this.#path.push(key);
-    for (const [index, value] of list.entries()) {
+    for (let index = 0; index < list.length; index++) {
+      const value = list[index];
       if (!isJsonObject(value)) return this.fail(index, "not an object");
       this.#path.push(index);
       inspect(value);

@@ -18,6 +18,8 @@ export type PathMatch =
   | { readonly kind: "prefix" | "exact"; readonly value: string; readonly ignoreCase?: boolean }
   /** RE2, the whole path. */
   | { readonly kind: "regex"; readonly value: string }
+  /** Google's `pathTemplateMatch`: `/a/{v}/{w=**}`, the whole path. */
+  | { readonly kind: "template"; readonly value: string }
   | { readonly kind: "any" };
 
 /** `name` is lower case; `:method`, `:authority` and `port` are pseudo headers. */
@@ -47,7 +49,8 @@ export interface Match {
 
 /** A header value: text, or parts to be put together when the request is there. */
 export type HeaderValue = string | readonly HeaderPart[];
-type HeaderPart = string | { readonly secret: string };
+/** `variable`: one of Google's custom header variables, such as `client_ip_address`, without its braces. */
+type HeaderPart = string | { readonly secret: string } | { readonly variable: string };
 
 /** Applied in this order: remove, set (replaces), add (appends). Header names keep the user's spelling. */
 export interface HeaderMutation {
@@ -86,10 +89,68 @@ export interface RetryPolicy {
   readonly perTryTimeoutMs?: number;
 }
 
+/**
+ * A second attempt is sent beside the first when that has not answered in time; the first answer wins (Envoy: hedging). Only for methods
+ * that may be done twice, and with places of the retry budget.
+ */
+export interface HedgePolicy {
+  /** How long the attempts before may take before the next is sent, in milliseconds. */
+  readonly afterMs: number;
+  /** Attempts at the most, the first included; 2 to 4. */
+  readonly attempts: number;
+}
+
+/** Shares are percentages, 0 to 100, of the requests that the rule takes. */
+export interface FaultPolicy {
+  readonly delay?: { readonly ms: number; readonly percent: number };
+  readonly abort?: { readonly status: number; readonly percent: number };
+}
+
+/** A copy of the request whose answer nobody waits for; the copy's authority ends in `-shadow`. */
+export interface MirrorPolicy {
+  /** Key in `Snapshot.clusters`. */
+  readonly cluster: string;
+  readonly percent: number;
+}
+
+/** Google's `corsPolicy`, as Envoy carries it out. */
+export interface CorsPolicy {
+  readonly allowOrigins: readonly string[];
+  /** RE2, the whole origin. */
+  readonly allowOriginRegexes: readonly string[];
+  readonly allowMethods: readonly string[];
+  readonly allowHeaders: readonly string[];
+  readonly exposeHeaders: readonly string[];
+  readonly maxAgeSec?: number;
+  readonly allowCredentials: boolean;
+}
+
+/** A local token bucket: `burst` at the most, filled at `perSecond`; one bucket for each value of `header`, or one for all. */
+export interface RateLimit {
+  readonly perSecond: number;
+  readonly burst: number;
+  /** Lower case. Requests without it share one bucket. */
+  readonly header?: string;
+  /** Of the answer to what is over the limit; default 429. */
+  readonly status?: number;
+  /** Text of that answer; default: what the mesh has to say. */
+  readonly body?: string;
+}
+
+/** The cookie of a stateful session affinity. */
+export interface StickyCookie {
+  readonly name: string;
+  readonly path?: string;
+  /** Absent or 0: until the browser is closed. */
+  readonly ttlSec?: number;
+}
+
 /** What is done to path and authority on the way to the upstream. `prefix` replaces the part that the rule's prefix matched. */
 export interface Rewrite {
   readonly prefix?: string;
   readonly host?: string;
+  /** Google's `pathTemplateRewrite`: `/{w}/x/{v}` with the variables of the rule's template. */
+  readonly template?: string;
 }
 
 export type Action =
@@ -99,7 +160,15 @@ export type Action =
       readonly rewrite?: Rewrite;
       /** From the end of the request to the end of the response, retries included; 0 = none. */
       readonly timeoutMs: number;
+      /** Longest silence of either body, in milliseconds; 0 = none. Default: none. */
+      readonly idleTimeoutMs?: number;
+      /** From the beginning of the request to the end of the response, WebSockets included. */
+      readonly maxStreamDurationMs?: number;
       readonly retry?: RetryPolicy;
+      readonly hedge?: HedgePolicy;
+      readonly mirror?: MirrorPolicy;
+      /** Google's `statefulSessionAffinity`: the cookie names the endpoint (`GSSA`). Takes the place of the clusters' own affinity. */
+      readonly stickyCookie?: StickyCookie;
     }
   | {
       readonly kind: "redirect";
@@ -121,6 +190,10 @@ export interface Rule {
   /** In the order of application (Google: weighted backend service → rule → path matcher → URL map; the first of these is on the destination). */
   readonly requestHeaders: readonly HeaderMutation[];
   readonly responseHeaders: readonly HeaderMutation[];
+  readonly cors?: CorsPolicy;
+  readonly fault?: FaultPolicy;
+  /** All of them must have a token. */
+  readonly rateLimits?: readonly RateLimit[];
 }
 
 /** Rules of the hosts `hosts`; the first rule that matches is taken. No rule, no route: 404. */

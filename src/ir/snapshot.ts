@@ -1,4 +1,5 @@
 import type { Cluster } from "./cluster.ts";
+import type { MessageLimits, PathPolicy } from "./policy.ts";
 import type { VirtualHost } from "./route.ts";
 
 /** Raised when a reader of the last version could misread a snapshot; readers know this one and the one before. */
@@ -25,6 +26,10 @@ export interface Snapshot {
   /** By name of the backend service. */
   readonly clusters: Readonly<Record<string, Cluster>>;
   readonly secrets: readonly SecretUse[];
+  /** Absent: `defaultPathPolicy`. */
+  readonly paths?: PathPolicy;
+  /** Absent: `defaultMessageLimits`. */
+  readonly limits?: MessageLimits;
 }
 
 /** The small, mutable key of a service: written after its snapshot, at most once a second, with a growing generation. */

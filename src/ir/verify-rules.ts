@@ -3,6 +3,10 @@ import { isFieldName, isFieldValue } from "./field.ts";
 import type { Inspector } from "./inspector.ts";
 import { limits } from "./limits.ts";
 import type { RetryCondition } from "./route.ts";
+import { verifyAttempts } from "./verify-attempts.ts";
+import { verifyRateLimits } from "./verify-resilience.ts";
+import { verifyMirror, verifyRulePolicies, verifyTemplate, verifyTemplateRewrite } from "./verify-actions.ts";
+import { verifyStickyCookie } from "./verify-choice.ts";
 
 /** The part of the verification that concerns virtual hosts: rules, predicates, actions and header mutations. */
 
@@ -65,13 +69,16 @@ function verifyRule(scope: Scope, rule: JsonObject): void {
   });
   inspector.objects(rule, "matches", (match) => verifyMatch(inspector, match));
   inspector.object(rule, "action", (action) => verifyAction(scope, action));
+  verifyRulePolicies(inspector, rule);
+  verifyRateLimits(inspector, rule);
   verifyMutations(scope, rule);
 }
 
 function verifyMatch(inspector: Inspector, match: JsonObject): void {
   inspector.object(match, "path", (path) => {
-    const kind = inspector.oneOf(path, "kind", ["prefix", "exact", "regex", "any"]);
-    if (kind !== "any") inspector.string(path, "value");
+    const kind = inspector.oneOf(path, "kind", ["prefix", "exact", "regex", "template", "any"]);
+    if (kind === "template") verifyTemplate(inspector, path);
+    else if (kind !== "any") inspector.string(path, "value");
     inspector.optionalBoolean(path, "ignoreCase");
   });
   inspector.objects(match, "headers", (header) => {
@@ -120,7 +127,11 @@ function verifyRoute(scope: Scope, action: JsonObject): void {
   inspector.optionalObject(action, "rewrite", (rewrite) => {
     if (rewrite["prefix"] !== undefined) inspector.string(rewrite, "prefix");
     if (rewrite["host"] !== undefined) inspector.text(rewrite, "host", authorityPattern);
+    verifyTemplateRewrite(inspector, rewrite);
   });
+  verifyMirror(scope, action);
+  verifyStickyCookie(inspector, action);
+  verifyAttempts(inspector, action);
   inspector.number(action, "timeoutMs", milliseconds);
   inspector.optionalObject(action, "retry", (retry) => {
     inspector.strings(retry, "conditions", (condition) => retryConditions.some((known) => known === condition));
@@ -172,6 +183,7 @@ function headerProblem(entry: unknown, secrets: ReadonlySet<string>): string | u
   const parts: unknown[] = Array.isArray(value) ? value : [value];
   for (const part of parts) {
     const secret: unknown = typeof part === "object" && part !== null && "secret" in part ? part.secret : undefined;
+    if (typeof part === "object" && part !== null && "variable" in part && typeof part.variable === "string") continue;
     if (typeof secret === "string") {
       if (!secrets.has(secret)) return `the secret ${JSON.stringify(secret.slice(0, 100))} is not listed in this snapshot`;
     } else if (typeof part !== "string" || !isFieldValue(part)) {

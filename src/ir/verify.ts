@@ -3,6 +3,9 @@ import type { EndpointHealth, Transport } from "./cluster.ts";
 import { Inspector } from "./inspector.ts";
 import { limits } from "./limits.ts";
 import { schemaVersion } from "./snapshot.ts";
+import { verifyMessagePolicies } from "./verify-actions.ts";
+import { verifyChoice, verifyEndpointFacts } from "./verify-choice.ts";
+import { verifyCapacity, verifyResilience } from "./verify-resilience.ts";
 import { hostPattern, verifyMutation, verifyVirtualHost } from "./verify-rules.ts";
 
 /**
@@ -24,6 +27,7 @@ export function verifySnapshot(snapshot: JsonObject): void {
   inspector.name(snapshot, "project");
   inspector.text(snapshot, "service", hostPattern);
   inspector.object(snapshot, "tracing", (tracing) => inspector.number(tracing, "samplingRatio", [0, 1]));
+  verifyMessagePolicies(inspector, snapshot);
   const secrets = new Set<string>();
   inspector.objects(snapshot, "secrets", (use) => {
     secrets.add(inspector.name(use, "name"));
@@ -47,10 +51,13 @@ function verifyCluster(scope: { inspector: Inspector; secrets: ReadonlySet<strin
   inspector.oneOf(cluster, "transport", transports);
   inspector.object(cluster, "requestHeaders", (mutation) => verifyMutation(scope, mutation));
   inspector.object(cluster, "responseHeaders", (mutation) => verifyMutation(scope, mutation));
+  verifyChoice(inspector, cluster);
+  verifyResilience(inspector, cluster);
   let count = 0;
   inspector.objects(cluster, "groups", (group) => {
     inspector.name(group, "group");
     inspector.number(group, "capacityScaler", [0, 1]);
+    verifyCapacity(inspector, group);
     inspector.objects(group, "endpoints", (endpoint) => {
       count += 1;
       inspector.name(endpoint, "instance");
@@ -58,6 +65,7 @@ function verifyCluster(scope: { inspector: Inspector; secrets: ReadonlySet<strin
       inspector.integer(endpoint, "port", [1, 65535]);
       inspector.string(endpoint, "zone");
       inspector.oneOf(endpoint, "health", healthStates);
+      verifyEndpointFacts(inspector, endpoint);
     });
   });
   return count;

@@ -24,6 +24,7 @@ import { tcpRoutes } from "./networkservices/tcp-routes.ts";
 import { tlsRoutes } from "./networkservices/tls-routes.ts";
 import { secrets } from "./secretmanager/secrets.ts";
 import { meshSettings } from "./wayside/mesh-settings.ts";
+import { trafficPolicies } from "./wayside/traffic-policies.ts";
 
 /** In the order in which they can be created: a kind refers only to kinds above it. Deleting goes the other way. */
 export const kinds: readonly Kind[] = [
@@ -51,6 +52,7 @@ export const kinds: readonly Kind[] = [
   tcpRoutes,
   tlsRoutes,
   endpointPolicies,
+  trafficPolicies,
 ];
 
 const byCollection = new Map(kinds.map((kind) => [kind.collection, kind]));

@@ -3,12 +3,29 @@
 /** Names in a response why the mesh itself answered. Never on an upstream's own answer. */
 const reasonHeader = "x-wayside-reason";
 
+/** The id, for those who do not read the body. `wayside explain --id` explains it. */
+const idHeader = "x-wayside-id";
+
 /** Why the mesh answered: a closed list, part of the contract with callers. */
 const reasons = {
   /** No service of the project has this host. */
   no_service: 404,
   /** The service has no rule for the request. */
   no_route: 404,
+  /** The path has no form that rules and applications could agree on. */
+  path_refused: 400,
+  /** The URL is longer than the service takes. */
+  uri_too_long: 414,
+  /** More headers, or more bytes of them, than the service takes. */
+  headers_too_large: 431,
+  /** A body that is larger than the service takes. */
+  body_too_large: 413,
+  /** The request came back through the mesh again and again. */
+  loop_detected: 508,
+  /** A TRACE or OPTIONS request was to go no further. */
+  max_forwards: 405,
+  /** The rule's fault injection aborted the request; its policy says with which status. */
+  fault_injected: 503,
   /** The proxy has no configuration yet. */
   no_config: 503,
   /** The rule sends requests nowhere: no destination has a weight. */
@@ -21,17 +38,28 @@ const reasons = {
   no_transport: 503,
   /** No connection to an instance, or it was lost before an answer began. */
   upstream_connect_failure: 503,
+  /** The backend service's circuit breakers allow no more requests at a time. */
+  overflow: 503,
+  /** The rule's rate limit has no token left. */
+  rate_limited: 429,
   /** The route's or the attempt's timeout was over before an answer began. */
   upstream_timeout: 504,
   /** The connection was lost after the request had reached the instance. */
   upstream_reset: 502,
   /** The instance answered with what is no HTTP response that can be passed on. */
   upstream_protocol_error: 502,
+  /** The instance answered with more headers, or more bytes of them, than the service takes. */
+  upstream_headers_too_large: 502,
+  /** A limit of the route was over while the caller had not sent all of its request. */
+  request_timeout: 408,
   /** The caller went away before an answer began; only logs and spans see it. */
   client_closed: 499,
   /** Our fault; the body has an id. */
   internal_error: 500,
 } as const satisfies Record<string, number>;
+
+/** Statuses whose responses have no body (Fetch standard: null body status). */
+const bodiless: ReadonlySet<number> = new Set([204, 205, 304]);
 
 export type Reason = keyof typeof reasons;
 
@@ -39,14 +67,22 @@ export interface Explanation {
   readonly reason: Reason;
   /** One sentence without line breaks: what was looked for, where, and what was missing. Never a header's value. */
   readonly text: string;
-  /** Finds the request in traces. */
+  /** Finds the request in traces, and its explanation. */
   readonly id: string;
+  /** In place of the reason's. */
+  readonly status?: number;
+  /** In place of the line of text. */
+  readonly body?: string;
+  /** When to ask again, in whole seconds. */
+  readonly retryAfterSec?: number;
 }
 
-/** The status of the reason, the reason header, and one line of text. A missing configuration is a matter of moments, and says so. */
+/** The status of the reason, the reason header, and one line of text. */
 export function answer(explanation: Explanation): Response {
-  const { reason, text, id } = explanation;
-  const headers = new Headers({ "content-type": "text/plain; charset=utf-8", [reasonHeader]: reason });
-  if (reason === "no_config") headers.set("retry-after", "1");
-  return new Response(`wayside: ${reason}: ${text} (${id})\n`, { status: reasons[reason], headers });
+  const { reason, text, id, status = reasons[reason] } = explanation;
+  // A missing configuration is a matter of moments.
+  const { body = `wayside: ${reason}: ${text} (${id})\n`, retryAfterSec = reason === "no_config" ? 1 : undefined } = explanation;
+  const headers = new Headers({ "content-type": "text/plain; charset=utf-8", [reasonHeader]: reason, [idHeader]: id });
+  if (retryAfterSec !== undefined) headers.set("retry-after", String(retryAfterSec));
+  return new Response(bodiless.has(status) ? null : body, { status, headers });
 }

@@ -1,7 +1,7 @@
 import type { Clock } from "#base/clock.ts";
 import type { Random } from "#base/random.ts";
 import type { ProxyHost } from "./config/host.ts";
-import type { PassThrough } from "./upstream/deliver.ts";
+import type { PassThrough, Relay } from "./upstream/deliver.ts";
 import type { FetchFor } from "./upstream/transport.ts";
 
 /** What a proxy is made of besides its code: decided by the entry (isolate.ts, worker.ts) or by a test. */
@@ -24,6 +24,7 @@ export interface ProxyDependencies {
   readonly random: Random;
   readonly fetchFor: FetchFor;
   readonly passThrough: PassThrough;
+  readonly relay: Relay;
   /** One line about a fault of ours, with the id that its caller was given. */
   readonly log: (line: string) => void;
   readonly options: ProxyOptions;

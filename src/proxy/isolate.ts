@@ -4,6 +4,7 @@ import { systemRandom } from "#base/random.ts";
 import type { ProxyHost } from "./config/host.ts";
 import { createProxy, type ServiceProxy } from "./proxy.ts";
 import { passThrough } from "./pass-through.ts";
+import { relay } from "./relay.ts";
 
 /**
  * The proxy of one service as a dynamic isolate, loaded by a mesh entry (mesh.ts). All it can reach is its host, which reads this service's
@@ -30,6 +31,7 @@ function proxyOf(env: IsolateEnv): ServiceProxy {
     // Which network a plain fetch goes to is the entry's decision (`globalOutbound`).
     fetchFor: (transport) => (transport === "vpc-network" || transport === "public" ? (url, init) => fetch(url, init) : undefined),
     passThrough,
+    relay,
     // oxlint-disable-next-line no-console -- the only way from a Worker to its operator's log
     log: (line) => console.error(line),
     options: {

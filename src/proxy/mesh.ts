@@ -4,11 +4,14 @@ import { type Random, randomHex } from "#base/random.ts";
 import type { MasterKey } from "#base/seal.ts";
 import { readDirectory } from "#ir/codec.ts";
 import { directoryService } from "#ir/snapshot.ts";
+import { keptOf } from "#proxy/filters/refused-request.ts";
 import { HostTable } from "#proxy/match/hosts.ts";
+import type { RequestView } from "#proxy/match/request.ts";
 import { answer, type Reason } from "./answer.ts";
 import { BusHost, type KvReader, type Probe } from "./config/bus-host.ts";
 import { Follower, type Loaded } from "./config/follower.ts";
 import type { ProxyHost } from "./config/host.ts";
+import { Refusals } from "./config/refusals.ts";
 import { SharedProbe } from "./config/shared-probe.ts";
 import { SingleFlight } from "./config/single-flight.ts";
 import { viewOf } from "./request-view.ts";
@@ -86,6 +89,7 @@ export class Mesh {
   readonly #hosts = new Map<string, BusHost>();
   readonly #ticks: SingleFlight;
   readonly #loads: SingleFlight;
+  readonly #refusals = new Refusals();
   #dueAtMs = 0;
 
   constructor(options: MeshOptions) {
@@ -101,14 +105,20 @@ export class Mesh {
     if (this.#options.clock.now() >= this.#dueAtMs) waiter.waitUntil(this.tick());
     const services = this.#directory.current?.value ?? (await this.#firstServices(waiter));
     const { project } = this.#options;
-    if (!services) return this.#refuse("no_config", `the mesh of project ${project} has no configuration yet`);
-    const { authority } = viewOf(request);
+    const view = viewOf(request);
+    if (!services) return this.#refuse(view, "no_config", `the mesh of project ${project} has no configuration yet`);
+    const { authority, target } = view;
+    // workerd writes Host and target one after the other: what follows a slash in Host would become a part of the path.
+    if (!target.startsWith("/") || request.headers.get("host")?.includes("/") === true)
+      return this.#refuse(view, "no_service", "the Host header and the target of the request do not make a URL");
     const service = services.byHost.find(authority);
-    if (service === undefined) return this.#refuse("no_service", `no service of project ${project} has the host ${authority}`);
+    if (service === undefined) return this.#refuse(view, "no_service", `no service of project ${project} has the host ${authority}`);
     try {
       return await this.#isolate(service).fetch(request);
     } catch (thrown) {
-      return this.#refuse("internal_error", `the proxy of ${service} failed`, thrown);
+      const refusal = this.#refuse(view, "internal_error", `the proxy of ${service} failed`);
+      this.#options.log?.(`mesh: the proxy of ${service} failed (${refusal.headers.get("x-wayside-id")}): ${messageOf(thrown)}`);
+      return refusal;
     }
   }
 
@@ -138,6 +148,7 @@ export class Mesh {
         for (let service = services.shift(); service !== undefined; service = services.shift()) await this.#tickIsolate(service);
       }),
     );
+    await this.#reportRefusals();
     await this.#probe.flush(project);
   }
 
@@ -156,10 +167,20 @@ export class Mesh {
     return this.#directory.current?.value;
   }
 
-  #refuse(reason: Reason, text: string, cause?: unknown): Response {
-    const id = randomHex(this.#options.random, 8);
-    if (cause !== undefined) this.#options.log?.(`mesh: internal error ${id}: ${text}: ${messageOf(cause)}`);
+  #refuse(view: RequestView, reason: Reason, text: string): Response {
+    const { clock, random } = this.#options;
+    const id = randomHex(random, 16);
+    const generation = this.#directory.current?.generation ?? 0;
+    this.#refusals.add({ id, atMs: clock.now(), generation, reason, text, ...keptOf(view, undefined) });
     return answer({ reason, text, id });
+  }
+
+  /** The mesh's own row of the reports: what it refused before any proxy saw it. */
+  async #reportRefusals(): Promise<void> {
+    if (this.#refusals.isEmpty) return;
+    const { current, confirmedAtMs } = this.#directory;
+    const state = { service: directoryService, generation: current?.generation ?? 0, digest: current?.digest ?? "", confirmedAtMs };
+    await this.#probe.report(this.#options.project, [{ ...state, droppedSpans: 0, refusals: this.#refusals.take() }]);
   }
 
   #isolate(service: string): IsolateEntrypoint {

@@ -1,13 +1,17 @@
 import { messageOf } from "#base/errors.ts";
 import { randomHex } from "#base/random.ts";
+import { keptOf } from "#proxy/filters/refused-request.ts";
+import type { RequestView } from "#proxy/match/request.ts";
 import { SpanExporter } from "#telemetry/exporter.ts";
-import { answer } from "./answer.ts";
 import { ClusterStates } from "./balance/clusters.ts";
-import { ConfigKeeper } from "./config/keeper.ts";
+import { type Config, ConfigKeeper } from "./config/keeper.ts";
+import { Refusals } from "./config/refusals.ts";
 import type { ProxyDependencies } from "./dependencies.ts";
-import { RequestRecorder } from "./recorder.ts";
+import { RateLimiter } from "./rate-limiter.ts";
+import { type RecorderOptions, RequestRecorder } from "./recorder.ts";
 import { viewOf } from "./request-view.ts";
-import { type Served, serve } from "./serve.ts";
+import { serve } from "./serve.ts";
+import { refuse, type Served } from "./serving.ts";
 import type { Waiter } from "./waiter.ts";
 
 /** The proxy of one service: configuration, balancing state and spans, kept from one request to the next. */
@@ -23,35 +27,79 @@ export interface ServiceProxy {
 
 /** Makes the proxy. Nothing is loaded before the first request or tick. */
 export function createProxy(dependencies: ProxyDependencies): ServiceProxy {
-  const { host, clock, random, options } = dependencies;
-  const { project, service, refreshMs } = options;
-  const resource = { "service.name": service, "service.namespace": project, "service.instance.id": randomHex(random, 8) };
-  const exporter = new SpanExporter({ clock, resource, send: (body) => host.exportSpans(body) });
-  const keeper = new ConfigKeeper({ service, host, clock, random, refreshMs, droppedSpans: () => exporter.dropped });
-  const clusters = new ClusterStates(random);
-  const recorderOptions = { clock, random, service, ...(options.exportsSpans && { exporter }) };
+  return new Core(dependencies);
+}
 
-  async function handle(request: Request, waiter: Waiter): Promise<Response> {
+class Core implements ServiceProxy {
+  readonly #dependencies: ProxyDependencies;
+  readonly #exporter: SpanExporter;
+  readonly #clusters: ClusterStates;
+  readonly #limiter: RateLimiter;
+  readonly #refusals = new Refusals();
+  readonly #keeper: ConfigKeeper;
+  readonly #recorderOptions: RecorderOptions;
+
+  constructor(dependencies: ProxyDependencies) {
+    this.#dependencies = dependencies;
+    const { host, clock, random, options } = dependencies;
+    const { project, service, refreshMs } = options;
+    const resource = { "service.name": service, "service.namespace": project, "service.instance.id": randomHex(random, 8) };
+    const exporter = new SpanExporter({ clock, resource, send: (body) => host.exportSpans(body) });
+    const clusters = new ClusterStates(random, clock);
+    this.#exporter = exporter;
+    this.#clusters = clusters;
+    this.#limiter = new RateLimiter(clock);
+    this.#keeper = new ConfigKeeper({
+      service,
+      host,
+      clock,
+      random,
+      refreshMs,
+      droppedSpans: () => exporter.dropped,
+      backends: () => clusters.observations(),
+      refusals: this.#refusals,
+    });
+    this.#recorderOptions = { clock, random, service, ...(options.exportsSpans && { exporter }) };
+  }
+
+  get waits(): number {
+    return this.#keeper.waits;
+  }
+
+  async handle(request: Request, waiter: Waiter): Promise<Response> {
+    const keeper = this.#keeper;
     if (keeper.current && keeper.isDue) waiter.waitUntil(keeper.refresh());
     const config = keeper.current ?? (await keeper.first((work) => waiter.waitUntil(work)));
     const view = viewOf(request);
-    const recorder = new RequestRecorder(recorderOptions, view, config?.compiled.snapshot.tracing.samplingRatio ?? 0);
-    const served = await serve({ request, view, config, clusters, recorder }, dependencies).catch((thrown: unknown) =>
-      failed(recorder, thrown),
-    );
-    finish(served, recorder, waiter);
+    const recorder = new RequestRecorder(this.#recorderOptions, view, config?.compiled.snapshot.tracing.samplingRatio ?? 0);
+    const background = (work: Promise<unknown>): void => waiter.waitUntil(work);
+    const serving = { request, view, config, clusters: this.#clusters, limiter: this.#limiter, recorder, background };
+    const served = await serve(serving, this.#dependencies).catch((thrown: unknown) => this.#failed(recorder, thrown));
+    if (recorder.findings.reason !== undefined) this.#keep(view, config, recorder);
+    this.#finish(served, recorder, waiter);
     return served.response;
   }
 
-  function failed(recorder: RequestRecorder, thrown: unknown): Served {
-    const id = recorder.trace.traceId;
-    dependencies.log(`proxy of ${service}: internal error ${id}: ${messageOf(thrown)}`);
-    recorder.findings.reason = "internal_error";
-    return { response: answer({ reason: "internal_error", text: `the proxy of ${service} failed`, id }), end: "complete" };
+  async tick(): Promise<void> {
+    await Promise.all([this.#keeper.refresh(), this.#exporter.flush()]);
   }
 
-  function finish({ response, end }: Served, recorder: RequestRecorder, waiter: Waiter): void {
+  /** What the mesh answered itself can be explained by the id in the answer. */
+  #keep(view: RequestView, config: Config | undefined, { findings, trace }: RequestRecorder): void {
+    const { reason = "", text = "" } = findings;
+    const when = { atMs: this.#dependencies.clock.now(), generation: config?.generation ?? 0 };
+    this.#refusals.add({ id: trace.traceId, ...when, reason, text, ...keptOf(view, config?.compiled) });
+  }
+
+  #failed(recorder: RequestRecorder, thrown: unknown): Served {
+    const { log, options } = this.#dependencies;
+    log(`proxy of ${options.service}: internal error ${recorder.trace.traceId}: ${messageOf(thrown)}`);
+    return refuse({ recorder }, "internal_error", `the proxy of ${options.service} failed`);
+  }
+
+  #finish({ response, end }: Served, recorder: RequestRecorder, waiter: Waiter): void {
     const { status } = response;
+    const exporter = this.#exporter;
     if (typeof end === "string") {
       recorder.end(status, end === "broken");
       const sending = exporter.schedule();
@@ -65,16 +113,4 @@ export function createProxy(dependencies: ProxyDependencies): ServiceProxy {
       }),
     );
   }
-
-  async function tick(): Promise<void> {
-    await Promise.all([keeper.refresh(), exporter.flush()]);
-  }
-
-  return {
-    handle,
-    tick,
-    get waits() {
-      return keeper.waits;
-    },
-  };
 }

@@ -28,16 +28,30 @@ export interface Findings {
   instance?: string;
   /** Why the mesh answered itself, a word of `reasons`. */
   reason?: string;
+  /** The same in a sentence. */
+  text?: string;
+  /** How long it was held up on purpose. */
+  injectedDelayMs?: number;
 }
 
 const knownMethods = new Set(["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY"]);
+
+interface EndedAttempt {
+  readonly spanId: string;
+  readonly startMs: number;
+  readonly target: Target;
+  readonly attempt: number;
+  readonly result: AttemptResult;
+  /** Attributes that stand in place of the request's. */
+  readonly own?: Readonly<Record<string, AttributeValue>>;
+}
 
 export class RequestRecorder {
   readonly findings: Findings = {};
   readonly trace: Trace;
   readonly #options: RecorderOptions;
   readonly #view: RequestView;
-  readonly #spanId: string;
+  #spanId: string | undefined;
   readonly #startMs: number;
 
   /** Continues the caller's trace; `samplingRatio` decides for a new one. */
@@ -45,20 +59,31 @@ export class RequestRecorder {
     this.#options = options;
     this.#view = view;
     this.trace = traceOf(view.headers, samplingRatio, options.random);
-    this.#spanId = newSpanId(options.random);
     this.#startMs = options.clock.now();
   }
 
   /** Begins the CLIENT span of an attempt: its context goes into `headers`. The returned function ends it. */
   attempt(target: Target, attempt: number, headers: Headers): (result: AttemptResult) => void {
+    this.findings.instance = target.endpoint.instance;
+    const begun = this.#begin(headers);
+    return (result) => this.#recordAttempt({ ...begun, target, attempt, result });
+  }
+
+  /** Like `attempt`, of a mirrored copy of the request: what was found of the request itself stays. */
+  mirror(target: Target, backendService: string, headers: Headers): (result: AttemptResult) => void {
+    const begun = this.#begin(headers);
+    const { instance } = target.endpoint;
+    const own = { "wayside.backend_service": backendService, "wayside.instance": instance, "wayside.mirror": true };
+    return (result) => this.#recordAttempt({ ...begun, target, attempt: 0, result, own });
+  }
+
+  #begin(headers: Headers): { readonly spanId: string; readonly startMs: number } {
     const { clock, random } = this.#options;
     const spanId = newSpanId(random);
     headers.set("traceparent", formatTraceparent(childOf(this.trace, spanId)));
     if (this.trace.traceState === undefined) headers.delete("tracestate");
     else headers.set("tracestate", this.trace.traceState);
-    this.findings.instance = target.endpoint.instance;
-    const startMs = clock.now();
-    return (result) => this.#recordAttempt({ spanId, startMs, target, attempt, result });
+    return { spanId, startMs: clock.now() };
   }
 
   /** Ends the SERVER span. `broken`: the body of the response did not get through. */
@@ -70,17 +95,17 @@ export class RequestRecorder {
     const { parentSpanId } = this.trace;
     exporter.record({
       ...this.#common("server", this.#startMs),
-      spanId: this.#spanId,
+      spanId: this.#serverSpanId(),
       ...(parentSpanId !== undefined && { parentSpanId }),
       attributes: this.#attributes(this.#serverAttributes(status), errorType),
       ...(errorType !== undefined && { error: errorType }),
     });
   }
 
-  #recordAttempt(ended: { spanId: string; startMs: number; target: Target; attempt: number; result: AttemptResult }): void {
+  #recordAttempt(ended: EndedAttempt): void {
     const exporter = this.#exporter();
     if (!exporter) return;
-    const { spanId, startMs, target, attempt, result } = ended;
+    const { spanId, startMs, target, attempt, result, own } = ended;
     const { address, port } = target.endpoint;
     const attributes: Record<string, AttributeValue> = {
       "server.address": address,
@@ -98,8 +123,8 @@ export class RequestRecorder {
     } else {
       error = result.kind === "failure" ? result.failure : "cancelled";
     }
-    const common = { ...this.#common("client", startMs), spanId, parentSpanId: this.#spanId };
-    exporter.record({ ...common, attributes: this.#attributes(attributes, error), ...(error !== undefined && { error }) });
+    const common = { ...this.#common("client", startMs), spanId, parentSpanId: this.#serverSpanId() };
+    exporter.record({ ...common, attributes: { ...this.#attributes(attributes, error), ...own }, ...(error !== undefined && { error }) });
   }
 
   #serverAttributes(status: number): Record<string, AttributeValue> {
@@ -109,7 +134,9 @@ export class RequestRecorder {
     if (port !== undefined) attributes["server.port"] = Number(port);
     const userAgent = headers.get("user-agent");
     if (userAgent !== null) attributes["user_agent.original"] = userAgent;
-    if (this.findings.reason !== undefined) attributes["wayside.reason"] = this.findings.reason;
+    const { reason, injectedDelayMs } = this.findings;
+    if (reason !== undefined) attributes["wayside.reason"] = reason;
+    if (injectedDelayMs !== undefined) attributes["wayside.fault.delay_ms"] = injectedDelayMs;
     return attributes;
   }
 
@@ -139,6 +166,16 @@ export class RequestRecorder {
 
   #method(): string {
     return knownMethods.has(this.#view.method) ? this.#view.method : "_OTHER";
+  }
+
+  /** Whether what becomes of the request is of interest to anybody. */
+  get isRecording(): boolean {
+    return this.#exporter() !== undefined;
+  }
+
+  /** Most requests are not recorded, and need none. */
+  #serverSpanId(): string {
+    return (this.#spanId ??= newSpanId(this.#options.random));
   }
 
   #exporter(): SpanExporter | undefined {

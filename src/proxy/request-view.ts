@@ -7,7 +7,9 @@ import type { RequestView } from "#proxy/match/request.ts";
 export function viewOf(request: Request): RequestView {
   const { url, method, headers } = request;
   const authorityStart = url.indexOf("//") + 2;
-  const targetStart = url.indexOf("/", authorityStart);
+  const slash = url.indexOf("/", authorityStart);
+  // `OPTIONS *` makes the URL `http://host*`, which has no path: the target is then the asterisk.
+  const targetStart = slash === -1 ? url.length - 1 : slash;
   return {
     method,
     scheme: url.startsWith("https:") ? "https" : "http",

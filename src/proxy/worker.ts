@@ -6,6 +6,7 @@ import { collector } from "#telemetry/collector.ts";
 import { BusHost, type Probe } from "./config/bus-host.ts";
 import { kvReader } from "./config/kv-reader.ts";
 import { passThrough } from "./pass-through.ts";
+import { relay } from "./relay.ts";
 import { createProxy, type ServiceProxy } from "./proxy.ts";
 import type { FetchFor } from "./upstream/transport.ts";
 
@@ -51,7 +52,7 @@ function create(env: ProxyEnv): ServiceProxy {
   const asked = Number(env.CONFIG_REFRESH_MS);
   const refreshMs = asked > 0 ? Math.max(minRefreshMs, asked) : defaultRefreshMs;
   const options = { project, service, refreshMs, exportsSpans: env.OTLP_URL !== undefined };
-  return createProxy({ host, clock: systemClock, random: systemRandom, fetchFor: fetchFor(env), passThrough, log, options });
+  return createProxy({ host, clock: systemClock, random: systemRandom, fetchFor: fetchFor(env), passThrough, relay, log, options });
 }
 
 function masterKeyOf(text: string): Promise<MasterKey> {

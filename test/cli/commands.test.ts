@@ -114,7 +114,7 @@ describe("explain", () => {
     expect(stdout).toMatch(/rule +urlMaps\/catalog, path matcher catalog, priority 10\n/);
     expect(stdout).toMatch(/→ catalog-v2\n/);
     const split = await run("explain GET http://catalog.shop.mesh/products");
-    expect(split.stdout).toMatch(/→ catalog-v1 \(90 %\)\n +→ catalog-v2 \(10 %\)\n/);
+    expect(split.stdout).toMatch(/├─ → catalog-v1 \(90 %\)\n.*├─ → catalog-v2 \(10 %\)\n/s);
     expect(split.stdout).toMatch(/· .*priority 10: header x-catalog-version is missing/);
   });
 
@@ -131,6 +131,34 @@ describe("explain", () => {
     const { stdout } = await wayside(args, { env: { WAYSIDE_API: control.api } });
     const request = { method: "GET", url: "http://catalog.shop.mesh/products", headers: [{ name: "x-catalog-version", value: "v2" }] };
     expect(JSON.parse(stdout)).toEqual(await control.client.call("POST", "/wayside/v1/projects/demo/explain", request));
+  });
+});
+
+describe("explain --file", () => {
+  const shop = "examples/shop";
+
+  it("says what the API says, without a mesh, except what only a mesh can know", async () => {
+    const headers = "-H x-catalog-version=v2";
+    const offline = await run(`explain GET http://catalog.shop.mesh/products ${headers} -o json -f ${shop}`, {
+      env: { WAYSIDE_API: "http://127.0.0.1:1" },
+    });
+    const online = await run(`explain GET http://catalog.shop.mesh/products ${headers} -o json`);
+    const { destinations, ...rest } = JSON.parse(online.stdout) as { destinations: { endpoints: unknown }[] };
+    const unknown = destinations.map(({ endpoints: _endpoints, ...destination }) => destination);
+    expect(JSON.parse(offline.stdout)).toEqual({ ...rest, destinations: unknown });
+    expect(offline.status).toBe(0);
+  });
+
+  it.each([
+    ["a host that no service takes", `GET http://a.test/ -f ${join(shop, "mesh.yaml")}`, 1, /no service takes the host 'a\.test'/],
+    ["no URL", `GET ftp://a/ -f ${shop}`, 1, /is no http or https URL/],
+    ["no request", `-f ${shop}`, 2, /a method and a URL/],
+    ["an id besides", `GET http://a/ --id x`, 2, /takes no method/],
+    ["files that there are not", `GET http://a/ -f /nowhere.yaml`, 1, /cannot read/],
+  ])("%s", async (_what, words, status, expected) => {
+    const done = await run(`explain ${words}`);
+    expect(done.status).toBe(status);
+    expect(done.stdout + done.stderr).toMatch(expected);
   });
 });
 
@@ -208,7 +236,7 @@ describe("delete", () => {
     // With the URL map went the service that takes all other hosts.
     const explained = await run("explain GET http://other.test/");
     expect(explained).toMatchObject({ status: 1, stderr: "" });
-    expect(explained.stdout).toMatch(/rule +none\n.*action +none\nwhy\n.*no service takes the host 'other\.test'/s);
+    expect(explained.stdout).toMatch(/rule +none\n.*action +none\n└─ why\n.*no service takes the host 'other\.test'/s);
   });
 
   it("takes one by name, a group of either sort", async () => {

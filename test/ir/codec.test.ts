@@ -60,10 +60,24 @@ describe("snapshot codec", () => {
     [["virtualHosts", 0, "rules", 0, "action", "destinations", 0, "weight"], null, "destinations[0].weight: not a number from 0"],
     [["virtualHosts", 0, "rules", 0, "action", "rewrite", "host"], "evil/../", 'rewrite.host: "evil/../" does not fit'],
     [["virtualHosts", 0, "rules", 0, "action", "timeoutMs"], "30", "action.timeoutMs: not a number"],
+    [["virtualHosts", 0, "rules", 0, "action", "idleTimeoutMs"], -1, "action.idleTimeoutMs: not a number from 0"],
+    [["virtualHosts", 0, "rules", 0, "action", "maxStreamDurationMs"], null, "action.maxStreamDurationMs: not a number"],
+    [["virtualHosts", 0, "rules", 0, "action", "hedge", "attempts"], 5, "hedge.attempts: not a number from 2 to 4"],
+    [["virtualHosts", 0, "rules", 0, "action", "hedge", "afterMs"], undefined, "hedge.afterMs: not a number"],
     [["virtualHosts", 0, "rules", 0, "action", "retry", "conditions", 0], "6xx", 'retry.conditions[0]: "6xx" is not allowed here'],
     [["virtualHosts", 0, "rules", 0, "action", "retry", "retries"], 1.5, "retry.retries: not an integer"],
     [["virtualHosts", 0, "rules", 1, "action", "status"], 304, "rules[1].action.status: not 301, 302, 303, 307 or 308"],
     [["virtualHosts", 0, "rules", 1, "action", "port"], 65536, "rules[1].action.port: not a number from 1 to 65535"],
+    [["virtualHosts", 0, "rules", 3, "matches", 0, "path", "value"], "/a/{", "matches[0].path.value: '{' is not closed"],
+    [["virtualHosts", 0, "rules", 3, "action", "rewrite", "template"], "/{", "rewrite.template: "],
+    [["virtualHosts", 0, "rules", 3, "action", "mirror", "cluster"], "other", 'mirror.cluster: no cluster "other" in this snapshot'],
+    [["virtualHosts", 0, "rules", 3, "action", "mirror", "percent"], 101, "mirror.percent: not a number from 0 to 100"],
+    [["virtualHosts", 0, "rules", 3, "cors", "allowHeaders", 0], "a b", 'cors.allowHeaders[0]: "a b" is not allowed here'],
+    [["virtualHosts", 0, "rules", 3, "cors", "allowCredentials"], "yes", "cors.allowCredentials: not a boolean"],
+    [["virtualHosts", 0, "rules", 1, "fault", "abort", "status"], 700, "fault.abort.status: not a number from 200 to 599"],
+    [["virtualHosts", 0, "rules", 1, "fault", "delay", "percent"], -1, "fault.delay.percent: not a number from 0 to 100"],
+    [["paths", "escapedSlashes"], "MAYBE", "paths.escapedSlashes: not one of KEEP, REJECT, DECODE"],
+    [["limits", "urlBytes"], "8k", "limits.urlBytes: not a number"],
     [["virtualHosts", 0, "rules", 2, "action", "status"], 101, "rules[2].action.status: not a number from 200 to 599"],
     [["virtualHosts", 0, "rules", 2, "action", "body"], { base64: "%" }, 'action.body.base64: "%" does not fit'],
     [["virtualHosts", 0, "rules", 2, "action", "body"], {}, "action.body.text: not a string"],
@@ -77,6 +91,44 @@ describe("snapshot codec", () => {
     [["clusters", "cart", "groups", 0, "endpoints", 0, "address"], "10.0.0.1/evil", 'endpoints[0].address: "10.0.0.1/evil" does not fit'],
     [["clusters", "cart", "groups", 0, "endpoints", 0, "address"], "user@host", "does not fit"],
     [["clusters", "cart", "groups", 0, "endpoints", 0, "health"], "SICK", "endpoints[0].health: not one of HEALTHY"],
+    [["clusters", "cart", "groups", 0, "preferred"], "yes", "groups[0].preferred: not a boolean"],
+    [["clusters", "cart", "groups", 0, "capacity", "mode"], "CPU", "capacity.mode: not one of RATE, CONNECTION, IN_FLIGHT, UTILIZATION"],
+    [["clusters", "cart", "groups", 0, "capacity", "max"], 0, "capacity.max: not a number from"],
+    [["clusters", "cart", "circuitBreakers", "maxRequests"], 0, "circuitBreakers.maxRequests: not a number from 1"],
+    [["clusters", "cart", "circuitBreakers", "maxPendingRequests"], -1, "circuitBreakers.maxPendingRequests: not a number from 0"],
+    [["clusters", "cart", "outlierDetection", "intervalMs"], 0, "outlierDetection.intervalMs: not a number from 1"],
+    [
+      ["clusters", "cart", "outlierDetection", "maxEjectionPercent"],
+      101,
+      "outlierDetection.maxEjectionPercent: not a number from 0 to 100",
+    ],
+    [["clusters", "cart", "outlierDetection", "consecutiveErrors"], 1.5, "outlierDetection.consecutiveErrors: not an integer"],
+    [["clusters", "cart", "locality", "algorithm"], "NEAR", "locality.algorithm: not one of WATERFALL_BY_REGION"],
+    [["clusters", "cart", "locality", "failoverHealthThreshold"], 0, "locality.failoverHealthThreshold: not a number from 1 to 100"],
+    [["clusters", "cart", "locality", "isolation"], "NONE", "locality.isolation: not one of NEAREST, STRICT"],
+    [["clusters", "cart", "panicPercent"], 101, "clusters.cart.panicPercent: not a number from 0 to 100"],
+    [["clusters", "cart", "adaptiveConcurrency", "maxConcurrency"], 1, "adaptiveConcurrency.maxConcurrency: not a number from 2"],
+    [["virtualHosts", 0, "rules", 2, "rateLimits"], {}, "rules[2].rateLimits: not a list"],
+    [["virtualHosts", 0, "rules", 2, "rateLimits", 0, "burst"], 0.5, "rateLimits[0].burst: not a number from 1"],
+    [["virtualHosts", 0, "rules", 2, "rateLimits", 0, "header"], "X-User", "rateLimits[0].header: not a header name in lower case"],
+    [["virtualHosts", 0, "rules", 2, "rateLimits", 0, "status"], 200, "rateLimits[0].status: not a number from 400 to 599"],
+    [["clusters", "cart", "policy", "kind"], "BEST", "policy.kind: not one of ROUND_ROBIN, RANDOM"],
+    [["clusters", "cart", "policy"], { kind: "toString" }, "policy.kind: not one of ROUND_ROBIN, RANDOM"],
+    [["clusters", "cart", "policy", "minimumRingSize"], 8_388_608, "policy.minimumRingSize: not a number from 1 to 65536"],
+    [["clusters", "cart", "policy"], { kind: "MAGLEV", tableSize: 65_536 }, "policy.tableSize: not a prime"],
+    [["clusters", "cart", "policy"], { kind: "LEAST_REQUEST" }, "policy.choices: not a number"],
+    [["clusters", "cart", "policy"], { kind: "WEIGHTED_ROUND_ROBIN", metrics: [1] }, "policy.metrics[0]: 1 is not allowed here"],
+    [["clusters", "cart", "affinity", "name"], "a;b", "affinity.name: not a cookie's name"],
+    [["clusters", "cart", "affinity", "path"], "/; Domain=x", "affinity.path: "],
+    [["clusters", "cart", "affinity", "path"], "/\r\nx", "affinity.path: "],
+    [["clusters", "cart", "affinity"], { kind: "HEADER_FIELD", header: "X-User" }, "affinity.header: not a header name in lower case"],
+    [["clusters", "cart", "slowStart", "aggression"], 0, "slowStart.aggression: not a number from 0.01"],
+    [["clusters", "cart", "subset", "fallback"], "SOME", "subset.fallback: not one of NONE, ANY, DEFAULT"],
+    [["clusters", "cart", "subset", "defaultLabels", "color"], 1, "subset.defaultLabels.color: not a string"],
+    [["clusters", "cart", "subsetSize"], 0, "cart.subsetSize: not a number from 1"],
+    [["clusters", "cart", "groups", 0, "endpoints", 0, "labels"], [], "endpoints[0].labels: not an object"],
+    [["clusters", "cart", "groups", 0, "endpoints", 0, "healthySinceMs"], "now", "endpoints[0].healthySinceMs: not a number"],
+    [["virtualHosts", 0, "rules", 0, "action", "stickyCookie", "name"], "", "stickyCookie.name: not a cookie's name"],
     [["clusters", "cart", "scheme"], "file", "clusters.cart.scheme: not one of http, https"],
   ])("refuses %j = %j", (path, value, message) => {
     const read = readSnapshot(bytesOf(changed(plain(), path, value)));
@@ -100,7 +152,7 @@ describe("snapshot codec", () => {
           expect(result.error).toMatch(/^httpRoutes\/cart.*: ./);
           return;
         }
-        for (const target of ["/cart/1", "/", "/old", "/ping"]) decide(result.compiled, request(target), []);
+        for (const target of ["/cart/1", "/", "/old", "/ping", "/users/7/x", "/a%2f..%2fb"]) decide(result.compiled, request(target), []);
       }),
       { numRuns: 10_000 },
     );
@@ -131,7 +183,7 @@ describe("snapshot codec", () => {
 
   it("counts rules and endpoints against the limits", { timeout: 30_000 }, () => {
     const [host] = full.virtualHosts;
-    const rule = host?.rules[3];
+    const rule = host?.rules.at(-1);
     const endpoint = full.clusters["cart"]?.groups[0]?.endpoints[0];
     if (!host || !rule || !endpoint) throw new Error("the fixture has changed");
     const rules = { ...full, virtualHosts: [{ ...host, rules: Array.from({ length: limits.rules + 1 }, () => rule) }] };

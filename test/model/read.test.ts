@@ -34,8 +34,8 @@ const rows: readonly (readonly [what: string, kind: Kind, given: JsonObject, rea
   [
     "fields that nothing looks at, as they are",
     urlMaps,
-    { id: "7", defaultRouteAction: { corsPolicy: { maxAge: "60", disabled: "true" } } },
-    { id: "7", defaultRouteAction: { corsPolicy: { maxAge: "60", disabled: "true" } } },
+    { id: "7", defaultRouteAction: { cachePolicy: { cacheMode: "60", negativeCaching: "true" } } },
+    { id: "7", defaultRouteAction: { cachePolicy: { cacheMode: "60", negativeCaching: "true" } } },
   ],
   ["no field of what conform would refuse", httpRoutes, { hostnames: ["a"], rules: "none" }, {}],
 ];

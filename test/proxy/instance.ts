@@ -29,7 +29,12 @@ export async function startInstance(address: string, behave?: Behave): Promise<I
   const sockets = new Set<net.Socket>();
   const server = http.createServer(async (request, response) => {
     const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk as Buffer);
+    try {
+      for await (const chunk of request) chunks.push(chunk as Buffer);
+    } catch {
+      // It broke off: there is nobody to answer.
+      return;
+    }
     const body = Buffer.concat(chunks);
     received.push({ method: request.method ?? "", url: request.url ?? "", headers: request.headers, rawHeaders: request.rawHeaders, body });
     if (behave) behave(request, response, body);

@@ -55,7 +55,9 @@ describe("routing", () => {
 
   test("no healthy instance gives 503 no_healthy_endpoints", async () => {
     const sick = endpoint("a", "127.20.0.1", { health: "UNHEALTHY" });
-    await mesh.publish(snapshot("sick.mesh", [rule("/", routeTo("app"))], { backends: [cluster("app", [group("g", [sick])])] }));
+    // Without the panic threshold, which would rather send to the sick than to nobody.
+    const backend = { ...cluster("app", [group("g", [sick])]), panicPercent: 0 };
+    await mesh.publish(snapshot("sick.mesh", [rule("/", routeTo("app"))], { backends: [backend] }));
     const answer = await mesh.ask("sick.mesh", "/");
     expect([answer.status, answer.headers["x-wayside-reason"]]).toEqual([503, "no_healthy_endpoints"]);
     expect(answer.body.toString()).toMatch(/backend service app \(httpRoutes\/test rule 0\) has no healthy instance/);

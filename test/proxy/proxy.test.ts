@@ -25,8 +25,14 @@ function setUp(document: Snapshot | undefined, upstream: (url: string, init: Req
     host,
     clock,
     random: seededRandom(2),
-    fetchFor: (transport) => (transport === "vpc-network" ? (url, init) => upstream(url, init as unknown as RequestInit) : undefined),
+    fetchFor: (transport) =>
+      transport === "vpc-network"
+        ? (target, init) => upstream(typeof target === "string" ? target : target.url, init as unknown as RequestInit)
+        : undefined,
     passThrough: () => new TransformStream(),
+    relay: () => {
+      throw new Error("no WebSocket comes here");
+    },
     log: (line) => logged.push(line),
     options: { project, service, refreshMs: 1000, exportsSpans: true },
   };

@@ -52,6 +52,7 @@ const columns: Readonly<Record<string, readonly Column[]>> = {
     ["TARGET", (one) => shortName(one["target"])],
   ],
   meshSettings: [["SAMPLING", (one) => textOf(objectOf(one["tracing"])["samplingRatio"])]],
+  trafficPolicies: [["TARGET", (one) => textOf(one["target"])]],
   httpRoutes: routeColumns(),
   grpcRoutes: routeColumns(),
 };

@@ -1,7 +1,7 @@
 /** What URL maps and HttpRoutes have in common of their actions: destinations, redirects, rewrites, retries. */
-import type { Action, Destination, HeaderMutation, RetryCondition, RetryPolicy, Rewrite } from "#ir/route.ts";
+import type { Action, Destination, HeaderMutation, MirrorPolicy, RetryCondition, RetryPolicy, Rewrite, StickyCookie } from "#ir/route.ts";
 import { backendOf } from "./cluster.ts";
-import type { Context } from "./context.ts";
+import type { CompiledBackend, Context } from "./context.ts";
 
 /** A way to a backend service, before it is known what share it gets. */
 export interface Way {
@@ -14,14 +14,27 @@ export interface Way {
 
 interface RouteParts {
   readonly ways: readonly Way[];
-  readonly rewrite: { readonly hostRewrite?: string | undefined; readonly pathPrefixRewrite?: string | undefined } | undefined;
+  readonly rewrite: RewriteParts | undefined;
   /** Undefined: the largest `timeoutSec` of the backend services, which is Google's default. */
   readonly timeoutMs: number | undefined;
+  readonly idleTimeoutMs?: number | undefined;
+  /** Undefined: the largest of the backend services (Google); none where one of them has none. */
+  readonly maxStreamDurationMs?: number | undefined;
   readonly retry: RetryPolicy | undefined;
+  readonly mirror: MirrorPolicy | undefined;
+  /** Of a stateful session affinity. */
+  readonly stickyCookie?: StickyCookie | undefined;
+}
+
+interface RewriteParts {
+  readonly hostRewrite?: string | undefined;
+  readonly pathPrefixRewrite?: string | undefined;
+  readonly pathTemplateRewrite?: string | undefined;
 }
 
 /** A route to backends. Without any way its requests are answered 503, as with weights that are all 0. */
-export function routeAction(context: Context, { ways, rewrite, timeoutMs, retry }: RouteParts): Action {
+export function routeAction(context: Context, parts: RouteParts): Action {
+  const { ways, rewrite, timeoutMs, idleTimeoutMs, retry, mirror, stickyCookie } = parts;
   // Network Services wants weights on all destinations or on none, and none means equal shares.
   const unweighted = ways.every(({ weight }) => weight === undefined);
   const backends = ways.map(({ service }) => backendOf(context, service));
@@ -32,20 +45,33 @@ export function routeAction(context: Context, { ways, rewrite, timeoutMs, retry 
     responseHeaders: way.responseHeaders,
   }));
   const compiledRewrite = rewriteOf(rewrite);
+  const maxStreamDurationMs = parts.maxStreamDurationMs ?? largestDuration(backends);
   return {
     kind: "route",
     destinations,
     ...(compiledRewrite ? { rewrite: compiledRewrite } : {}),
     timeoutMs: timeoutMs ?? Math.max(0, ...backends.map((backend) => backend.timeoutMs)),
+    ...(idleTimeoutMs ? { idleTimeoutMs } : {}),
+    ...(maxStreamDurationMs ? { maxStreamDurationMs } : {}),
     ...(retry ? { retry } : {}),
+    ...(mirror ? { mirror } : {}),
+    ...(stickyCookie ? { stickyCookie } : {}),
   };
+}
+
+/** 0: none. */
+function largestDuration(backends: readonly CompiledBackend[]): number {
+  const durations = backends.map((backend) => backend.maxStreamDurationMs ?? 0);
+  return durations.includes(0) ? 0 : Math.max(0, ...durations);
 }
 
 /** An empty text says nothing in Google's JSON. */
 function rewriteOf(rewrite: RouteParts["rewrite"]): Rewrite | undefined {
   const prefix = rewrite?.pathPrefixRewrite;
   const host = rewrite?.hostRewrite;
-  return prefix || host ? { ...(prefix ? { prefix } : {}), ...(host ? { host } : {}) } : undefined;
+  const template = prefix ? undefined : rewrite?.pathTemplateRewrite;
+  if (!prefix && !host && !template) return undefined;
+  return { ...(prefix ? { prefix } : {}), ...(host ? { host } : {}), ...(template ? { template } : {}) };
 }
 
 interface RetryParts {

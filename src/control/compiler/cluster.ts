@@ -1,29 +1,25 @@
 /** Backend services as clusters: groups with the endpoints that their last reports show. */
 import type { Cluster, Endpoint, EndpointGroup, EndpointHealth, Transport } from "#ir/cluster.ts";
+import { secondsNanosToMs } from "#base/duration.ts";
 import type { InstanceReport } from "#instances/group/spec.ts";
 import { backendServices, type BackendService } from "#model/compute/backend-services.ts";
 import { healthChecks } from "#model/compute/health-checks.ts";
 import { warnIgnored, type CompiledBackend, type Context } from "./context.ts";
+import { choiceOf } from "./endpoint-choice.ts";
+import { factsOf } from "./endpoint-facts.ts";
 import { groupKeyOf, groupSource, servingPort, type GroupSource } from "./group-source.ts";
 import { customHeaders, noMutation } from "./headers.ts";
 import { backendProbes } from "./probes.ts";
 import { resolve, shortName } from "./references.ts";
+import { resilienceOf, shareOf } from "./resilience.ts";
+import { trafficPolicyOf } from "./traffic-policies.ts";
 import { read, type ResourceView } from "./view.ts";
 
 /** Google's default of `timeoutSec`. */
 const defaultTimeoutMs = 30_000;
 
 /** Fields of a backend service that ask for something the mesh does not do. */
-const ignoredFields = [
-  "consistentHash",
-  "circuitBreakers",
-  "outlierDetection",
-  "securitySettings",
-  "subsetting",
-  "failoverPolicy",
-  "serviceLbPolicy",
-  "maxStreamDuration",
-];
+const ignoredFields = ["securitySettings", "failoverPolicy"];
 
 /**
  * The backend that a reference to a backend service leads to, compiled once per snapshot. A service that does not exist (or text that is
@@ -47,7 +43,7 @@ export function backendKey(view: ResourceView, reference: string | undefined): s
   return resolve(view, reference, ["backendServices"]) ?? `global/backendServices/${reference ?? ""}`;
 }
 
-function compileBackend(context: Context, name: string, key: string): Pick<CompiledBackend, "cluster" | "timeoutMs"> {
+function compileBackend(context: Context, name: string, key: string): Omit<CompiledBackend, "id" | "key"> {
   const service = read(context.view, backendServices, key);
   if (!service) {
     const cluster: Cluster = {
@@ -61,7 +57,10 @@ function compileBackend(context: Context, name: string, key: string): Pick<Compi
     return { cluster, timeoutMs: defaultTimeoutMs };
   }
   warnUnused(context, name, service);
-  const backends = groupsOf(context, service);
+  const where = `backendServices/${name}`;
+  const policy = trafficPolicyOf(context, key);
+  const choice = choiceOf(context, { where, service, policy });
+  const backends = groupsOf(context, { where, service, choice });
   const cluster: Cluster = {
     name,
     scheme: service.protocol === "HTTPS" ? "https" : "http",
@@ -69,8 +68,15 @@ function compileBackend(context: Context, name: string, key: string): Pick<Compi
     groups: backends.map(({ group }) => group),
     requestHeaders: customHeaders(context, service.customRequestHeaders),
     responseHeaders: customHeaders(context, service.customResponseHeaders),
+    ...choice,
+    ...resilienceOf(context, { where, service, policy }),
   };
-  return { cluster, timeoutMs: service.timeoutSec === undefined ? defaultTimeoutMs : service.timeoutSec * 1000 };
+  const { timeoutSec, maxStreamDuration } = service;
+  return {
+    cluster,
+    timeoutMs: timeoutSec === undefined ? defaultTimeoutMs : timeoutSec * 1000,
+    ...(maxStreamDuration && { maxStreamDurationMs: secondsNanosToMs(maxStreamDuration) }),
+  };
 }
 
 /** Types of health checks that are probed by less than what they ask for. */
@@ -85,9 +91,6 @@ function warnUnused(context: Context, name: string, service: BackendService): vo
   }
   const where = `backendServices/${name}`;
   warnIgnored(context, where, { object: service, fields: ignoredFields });
-  const { sessionAffinity, localityLbPolicy } = service;
-  if ((sessionAffinity ?? "NONE") !== "NONE") warnIgnored(context, where, { object: service, fields: ["sessionAffinity"] });
-  if ((localityLbPolicy ?? "ROUND_ROBIN") !== "ROUND_ROBIN") warnIgnored(context, where, { object: service, fields: ["localityLbPolicy"] });
 }
 
 interface Backend {
@@ -95,13 +98,21 @@ interface Backend {
   readonly group: EndpointGroup;
 }
 
-function groupsOf(context: Context, service: BackendService): Backend[] {
-  return (service.backends ?? []).flatMap((backend) => {
+interface Service {
+  /** `backendServices/x`, for warnings. */
+  readonly where: string;
+  readonly service: BackendService;
+  readonly choice: Pick<Cluster, "subset" | "slowStart">;
+}
+
+function groupsOf(context: Context, { where, service, choice }: Service): Backend[] {
+  return (service.backends ?? []).flatMap((backend, index) => {
     const key = groupKeyOf(context.view, backend.group);
     if (key === undefined) return [];
     const source = groupSource(context.view, key);
-    const endpoints = source ? endpointsOf(context, service, source) : [];
-    return [{ source, group: { group: key, capacityScaler: backend.capacityScaler ?? 1, endpoints } }];
+    const endpoints = source ? endpointsOf(context, { service, choice }, source) : [];
+    const share = shareOf(context, `${where}.backends[${index}]`, backend);
+    return [{ source, group: { group: key, capacityScaler: backend.capacityScaler ?? 1, endpoints, ...share } }];
   });
 }
 
@@ -111,10 +122,11 @@ function transportOf(sources: readonly (GroupSource | undefined)[]): Transport {
 }
 
 /** Instances that run and are not on their way out. */
-function endpointsOf(context: Context, service: BackendService, source: GroupSource): Endpoint[] {
+function endpointsOf(context: Context, { service, choice }: Omit<Service, "where">, source: GroupSource): Endpoint[] {
   const port = defaultPort(service, source);
   const probes = backendProbes(context.view, service, source).map(({ id }) => id);
   const instances = context.view.groupReport(source.key)?.instances ?? [];
+  const facts = factsOf(context.view, source, { wanted: choice, probes });
   return instances
     .filter(({ status, action }) => status === "RUNNING" && action !== "DELETING")
     .map((instance) => ({
@@ -123,6 +135,7 @@ function endpointsOf(context: Context, service: BackendService, source: GroupSou
       port: instance.port ?? port,
       zone: source.zone,
       health: healthOf(instance, probes),
+      ...facts(instance),
     }));
 }
 

@@ -2,6 +2,7 @@
 import type { JsonObject } from "#base/json.ts";
 import type { Cluster } from "#ir/cluster.ts";
 import type { SecretUse } from "#ir/snapshot.ts";
+import type { TrafficPolicy } from "#model/wayside/traffic-policies.ts";
 import type { ResourceView } from "./view.ts";
 
 /** A cluster with what only the compiler needs of its backend service. */
@@ -13,6 +14,8 @@ export interface CompiledBackend {
   readonly cluster: Cluster;
   /** The backend service's `timeoutSec`: default of the routes that lead there. */
   readonly timeoutMs: number;
+  /** The backend service's `maxStreamDuration`, likewise; absent or 0: none. */
+  readonly maxStreamDurationMs?: number;
 }
 
 /** One compilation. Made by `newContext`, used once. */
@@ -22,10 +25,14 @@ export interface Context {
   readonly backends: Map<string, CompiledBackend>;
   readonly secretNames: Set<string>;
   readonly warnings: Set<string>;
+  /** Labels of the service's proxies, for metadata filters. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** All of the project's, the last by name first; undefined until they are asked for. */
+  trafficPolicies: readonly TrafficPolicy[] | undefined;
 }
 
-export function newContext(view: ResourceView): Context {
-  return { view, backends: new Map(), secretNames: new Set(), warnings: new Set() };
+export function newContext(view: ResourceView, labels: Readonly<Record<string, string>> = {}): Context {
+  return { view, backends: new Map(), secretNames: new Set(), warnings: new Set(), labels, trafficPolicies: undefined };
 }
 
 /** Clusters as a snapshot holds them. `fromEntries` defines own properties, so that no name can reach a prototype. */

@@ -1,12 +1,36 @@
 /** Header actions of URL maps, header modifiers of routes and custom headers of backend services, as mutations. */
+import { headerVariables } from "#ir/header-variables.ts";
 import type { HeaderMutation, HeaderValue } from "#ir/route.ts";
 import type { HeaderAction } from "#model/compute/route-action.ts";
 import type { HeaderModifier } from "#model/networkservices/http-route-action.ts";
 import { splitSecrets } from "#model/secret-value.ts";
 import type { Context } from "./context.ts";
 
-/** Google's variables of custom headers, such as `{client_region}`: they turn the default of `replace` round. */
-const variablePattern = /\{[a-z_]+\}/;
+/** Where a variable of custom headers may stand. */
+const variablePattern = /\{([a-z_]+)\}/;
+
+/** A variable turns the default of `replace` round (Google). */
+function hasVariable(value: string): boolean {
+  return split(value).some((part) => typeof part !== "string");
+}
+
+type VariablePart = string | { readonly variable: string };
+
+function split(text: string): VariablePart[] {
+  const pieces = text.split(variablePattern);
+  const parts: VariablePart[] = [];
+  // What the pattern caught stands between the pieces.
+  for (const [index, piece] of pieces.entries()) {
+    const last = parts.at(-1);
+    if (index % 2 === 1 && headerVariables.has(piece)) parts.push({ variable: piece });
+    else {
+      const plain = index % 2 === 1 ? `{${piece}}` : piece;
+      if (typeof last === "string") parts.splice(-1, 1, last + plain);
+      else if (plain !== "") parts.push(plain);
+    }
+  }
+  return parts;
+}
 
 export const noMutation: HeaderMutation = { remove: [], set: [], add: [] };
 
@@ -29,7 +53,7 @@ function fromOptions(
 ): HeaderMutation {
   const pairs = (options ?? []).map((option) => {
     const value = option.headerValue ?? "";
-    const replace = option.replace ?? !variablePattern.test(value);
+    const replace = option.replace ?? !hasVariable(value);
     return { replace, pair: [option.headerName ?? "", headerValue(context, value)] as const };
   });
   return {
@@ -65,12 +89,17 @@ export function customHeaders(context: Context, texts: readonly string[] | undef
   return { remove: [], set, add };
 }
 
-/** Text, or its parts where it names secrets; the names are noted in the context. What does not name a secret rightly is text. */
+/** Text, or its parts where it names secrets or variables; the names of secrets are noted in the context. What does not name a secret rightly is text. */
 function headerValue(context: Context, text: string): HeaderValue {
-  const parts = splitSecrets(text) ?? [];
-  const names = parts.flatMap((part) => (typeof part === "string" ? [] : [part.secret]));
-  for (const name of names) context.secretNames.add(name);
-  return names.length === 0 ? text : parts;
+  const parts: (VariablePart | { readonly secret: string })[] = [];
+  for (const part of splitSecrets(text) ?? [text]) {
+    if (typeof part === "string") parts.push(...split(part));
+    else {
+      context.secretNames.add(part.secret);
+      parts.push(part);
+    }
+  }
+  return parts.every((part) => typeof part === "string") ? text : parts;
 }
 
 function unlessEmpty(mutation: HeaderMutation): HeaderMutation[] {

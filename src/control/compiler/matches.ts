@@ -1,8 +1,10 @@
 /** Predicates of route rules. A match with a predicate that is not understood can match nothing: leaving the predicate out would match too much. */
+import { parsePathTemplate } from "#base/path-template.ts";
 import type { HeaderMatch, Match, PathMatch, QueryMatch, ValueTest } from "#ir/route.ts";
 import type { MatchRule } from "#model/compute/match-rules.ts";
 import type { HttpMatch } from "#model/networkservices/http-route-match.ts";
 import type { Context } from "./context.ts";
+import { filtersPass } from "./mesh-settings.ts";
 
 /** What both APIs say of a value; they differ in the names around it. */
 interface Tests {
@@ -18,11 +20,12 @@ interface Range {
   readonly end: string;
 }
 
-/** One `matchRules[]` of a URL map; undefined when it holds a predicate that cannot be evaluated here, which is warned of at `where`. */
+/** One `matchRules[]` of a URL map; undefined when it holds a predicate that cannot be evaluated here, which is warned of at `where`, or is for other proxies. */
 export function urlMapMatch(context: Context, rule: MatchRule, where: string): Match | undefined {
-  const unknown = unsupported(rule);
-  if (unknown) {
-    context.warnings.add(`${where}.${unknown} is stored; what it selects is not served`);
+  if (!filtersPass(rule.metadataFilters, context.labels)) return undefined;
+  const template = rule.pathTemplateMatch === undefined ? undefined : parsePathTemplate(rule.pathTemplateMatch);
+  if (template && "error" in template) {
+    context.warnings.add(`${where}.pathTemplateMatch: ${template.error}; what it selects is not served`);
     return undefined;
   }
   const headers = (rule.headerMatches ?? []).map((match) => {
@@ -36,11 +39,6 @@ export function urlMapMatch(context: Context, rule: MatchRule, where: string): M
     headers,
     query: (rule.queryParameterMatches ?? []).map((q) => queryMatch(q.name, q)),
   });
-}
-
-function unsupported(rule: MatchRule): string | undefined {
-  if (rule.pathTemplateMatch !== undefined) return "pathTemplateMatch";
-  return (rule.metadataFilters ?? []).length > 0 ? "metadataFilters" : undefined;
 }
 
 /** One `matches[]` of an HttpRoute. */
@@ -68,11 +66,12 @@ function finish({ context, where, path, headers, query }: Parts): Match | undefi
   return undefined;
 }
 
-function pathOf(rule: HttpMatch | MatchRule): PathMatch {
+function pathOf(rule: HttpMatch & Pick<MatchRule, "pathTemplateMatch">): PathMatch {
   const ignoreCase = rule.ignoreCase === true ? { ignoreCase: true } : {};
   if (rule.fullPathMatch !== undefined) return { kind: "exact", value: rule.fullPathMatch, ...ignoreCase };
   if (rule.prefixMatch !== undefined) return { kind: "prefix", value: rule.prefixMatch, ...ignoreCase };
   if (rule.regexMatch !== undefined) return { kind: "regex", value: rule.regexMatch };
+  if (rule.pathTemplateMatch !== undefined) return { kind: "template", value: rule.pathTemplateMatch };
   return { kind: "any" };
 }
 

@@ -2,12 +2,17 @@
 import { schemaVersion, type Snapshot } from "#ir/snapshot.ts";
 import type { Rule } from "#ir/route.ts";
 import { urlMaps } from "#model/compute/url-maps.ts";
+import { grpcRoutes } from "#model/networkservices/grpc-routes.ts";
 import { httpRoutes } from "#model/networkservices/http-routes.ts";
-import { meshSettings } from "#model/wayside/mesh-settings.ts";
 import { clustersOf, newContext, secretsOf, type Context } from "./context.ts";
+import { grpcRouteRules } from "./grpc-route.ts";
+import { withHedge } from "./hedge.ts";
 import { httpRouteRules } from "./http-route.ts";
-import { resolve, shortName } from "./references.ts";
+import { messagePolicies, settingsOf } from "./mesh-settings.ts";
+import { shortName } from "./references.ts";
 import type { ServiceEntry } from "./services.ts";
+import { withRateLimits } from "./rate-limits.ts";
+import { trafficPolicyOf } from "./traffic-policies.ts";
 import { urlMapRules } from "./url-map.ts";
 import { collectionOf, read, recordingView, type ResourceView } from "./view.ts";
 
@@ -22,16 +27,19 @@ export interface CompiledService {
 /** Compiles a service. Never throws on resources that `conform` accepted, whatever is missing; without its owner it has no rules. */
 export function compileService(view: ResourceView, entry: ServiceEntry): CompiledService {
   const recording = recordingView(view);
-  const context = newContext(recording);
-  const rules = rulesOf(context, entry);
+  const settings = settingsOf(recording, entry.owner);
+  const context = newContext(recording, settings?.proxyLabels);
+  const policy = trafficPolicyOf(context, entry.owner);
+  const rules = withHedge(withRateLimits(rulesOf(context, entry), policy), policy);
   const snapshot: Snapshot = {
     schemaVersion,
     project: view.project,
     service: entry.service,
-    tracing: { samplingRatio: samplingRatio(recording, entry.owner) },
+    tracing: { samplingRatio: settings?.tracing?.samplingRatio ?? 1 },
     virtualHosts: [{ hosts: [entry.service], rules }],
     clusters: clustersOf(context),
     secrets: secretsOf(context),
+    ...messagePolicies(settings),
   };
   return { snapshot, dependencies: recording.dependencies(), warnings: [...context.warnings].toSorted() };
 }
@@ -42,21 +50,10 @@ function rulesOf(context: Context, { service, owner }: ServiceEntry): Rule[] {
     const map = read(context.view, urlMaps, owner);
     return map ? urlMapRules(context, { name, map, host: service }) : [];
   }
+  if (collectionOf(owner) === "grpcRoutes") {
+    const grpcRoute = read(context.view, grpcRoutes, owner);
+    return grpcRoute ? grpcRouteRules(context, name, grpcRoute) : [];
+  }
   const route = read(context.view, httpRoutes, owner);
   return route ? httpRouteRules(context, name, route) : [];
-}
-
-/** Of the first mesh or gateway of the route that has settings; all traces where none has, and for URL maps, which have no mesh. */
-function samplingRatio(view: ResourceView, owner: string): number {
-  if (collectionOf(owner) !== "httpRoutes") return 1;
-  const route = read(view, httpRoutes, owner);
-  const scopes = [
-    ...(route?.meshes ?? []).map((mesh) => resolve(view, mesh, ["meshes"])),
-    ...(route?.gateways ?? []).map((gateway) => resolve(view, gateway, ["gateways"])),
-  ];
-  for (const scope of scopes) {
-    const settings = scope === undefined ? undefined : read(view, meshSettings, `meshSettings/${shortName(scope)}`);
-    if (settings?.tracing?.samplingRatio !== undefined) return settings.tracing.samplingRatio;
-  }
-  return 1;
 }

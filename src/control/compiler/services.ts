@@ -2,7 +2,9 @@
 import { forwardingRules } from "#model/compute/forwarding-rules.ts";
 import { targetHttpProxies } from "#model/compute/target-http-proxies.ts";
 import { urlMaps } from "#model/compute/url-maps.ts";
+import { grpcRoutes } from "#model/networkservices/grpc-routes.ts";
 import { httpRoutes } from "#model/networkservices/http-routes.ts";
+import { filtersPass, settingsOf } from "./mesh-settings.ts";
 import { resolve } from "./references.ts";
 import { read, type ResourceView, type ViewedResource } from "./view.ts";
 
@@ -10,7 +12,7 @@ import { read, type ResourceView, type ViewedResource } from "./view.ts";
 export interface ServiceEntry {
   /** Lower case; names the service everywhere. `*` takes the hosts that no other service takes. */
   readonly service: string;
-  /** Key of the HttpRoute or URL map. */
+  /** Key of the HttpRoute, GrpcRoute or URL map. */
   readonly owner: string;
 }
 
@@ -28,11 +30,18 @@ export interface ServiceTable {
 }
 
 /** A change in one of these can change the table; no other can. */
-export const serviceTableCollections: readonly string[] = ["httpRoutes", "urlMaps", "targetHttpProxies", "forwardingRules"];
+export const serviceTableCollections: readonly string[] = [
+  "httpRoutes",
+  "grpcRoutes",
+  "urlMaps",
+  "targetHttpProxies",
+  "forwardingRules",
+  "meshSettings",
+];
 
 /**
- * All services. An HttpRoute counts when it names a mesh or a gateway; a URL map when a forwarding rule of scheme
- * INTERNAL_SELF_MANAGED leads to it through a target HTTP proxy, with `*` for its default. Of two claims on a host the older
+ * All services. An HttpRoute or GrpcRoute counts when it names a mesh or a gateway; a URL map when a forwarding rule of scheme
+ * INTERNAL_SELF_MANAGED that is meant for its proxies leads to it through a target HTTP proxy, with `*` for its default. Of two claims on a host the older
  * resource has it (of two made in the same millisecond, the one whose key is first).
  */
 export function serviceTable(view: ResourceView): ServiceTable {
@@ -57,8 +66,11 @@ interface Claim {
 }
 
 function routeClaims(view: ResourceView): Claim[] {
-  return view.list("httpRoutes").flatMap(({ key, resource, createdAtMs }) => {
-    const route = httpRoutes.read(resource);
+  const routes = [
+    ...view.list("httpRoutes").map((stored) => ({ ...stored, route: httpRoutes.read(stored.resource) })),
+    ...view.list("grpcRoutes").map((stored) => ({ ...stored, route: grpcRoutes.read(stored.resource) })),
+  ];
+  return routes.flatMap(({ key, route, createdAtMs }) => {
     const attached = (route.meshes ?? []).length + (route.gateways ?? []).length > 0;
     return attached ? [{ owner: key, createdAtMs, hosts: route.hostnames ?? [] }] : [];
   });
@@ -83,7 +95,9 @@ function mapOfRule(view: ResourceView, { resource }: ViewedResource): string | u
   const rule = forwardingRules.read(resource);
   if (rule.loadBalancingScheme !== "INTERNAL_SELF_MANAGED") return undefined;
   const key = resolve(view, rule.target, ["targetHttpProxies"]);
-  return resolve(view, read(view, targetHttpProxies, key)?.urlMap, ["urlMaps"]);
+  const map = resolve(view, read(view, targetHttpProxies, key)?.urlMap, ["urlMaps"]);
+  if (map === undefined || !rule.metadataFilters?.length) return map;
+  return filtersPass(rule.metadataFilters, settingsOf(view, map)?.proxyLabels ?? {}) ? map : undefined;
 }
 
 function compare(a: string, b: string): number {

@@ -1,5 +1,6 @@
 /** Compute URL maps: host → path matcher → route rules by priority or path rules longest first → default. */
 import { secondsNanosToMs, type SecondsNanos } from "#base/duration.ts";
+import { rewriteProblem } from "#base/path-template.ts";
 import type { Action, HeaderMutation, Match, PathMatch, Rule, RuleRef, VirtualHost } from "#ir/route.ts";
 import type { Defaults, PathMatcher, PathRule, RouteRule } from "#model/compute/path-matchers.ts";
 import type { HeaderAction, RouteAction } from "#model/compute/route-action.ts";
@@ -8,10 +9,11 @@ import { redirectAction, retryPolicy, routeAction, type Way } from "./actions.ts
 import { warnIgnored, type Context } from "./context.ts";
 import { headerActionMutations } from "./headers.ts";
 import { urlMapMatch } from "./matches.ts";
+import { mirrorPolicy, rulePolicies } from "./rule-policies.ts";
 
 /** Fields of a route action that ask for something the mesh does not do. */
-const ignoredFields = ["faultInjectionPolicy", "requestMirrorPolicy", "corsPolicy", "maxStreamDuration", "cachePolicy"];
-const ignoredRewrites = ["pathTemplateRewrite", "regexRewrite"];
+const ignoredFields = ["cachePolicy"];
+const ignoredRewrites = ["regexRewrite"];
 const ignoredRuleFields = ["customErrorResponsePolicy", "httpFilterConfigs", "httpFilterMetadata"];
 
 interface NamedMap {
@@ -131,26 +133,53 @@ function ruleOf({ context, named, matcher }: Place, parts: RuleParts): Rule {
   return {
     ref: { resource: `urlMaps/${named.name}`, ...pathMatcher, ...parts.ref },
     matches: parts.matches,
-    action: actionOf(context, parts.action, parts.where),
+    action: actionOf(context, parts),
     requestHeaders: mutations.flatMap(({ request }): HeaderMutation[] => request),
     responseHeaders: mutations.flatMap(({ response }): HeaderMutation[] => response),
+    ...policiesOf(context, parts.action.routeAction, `${parts.where}.routeAction`),
   };
 }
 
-function actionOf(context: Context, { service, routeAction: action, urlRedirect }: RuleAction, where: string): Action {
+function policiesOf(context: Context, action: RouteAction | undefined, where: string): Pick<Rule, "fault" | "cors"> {
+  const { faultInjectionPolicy: fault, corsPolicy: cors } = action ?? {};
+  return rulePolicies(context, { fault: fault && { ...fault, delayMs: milliseconds(fault.delay?.fixedDelay) }, cors, where });
+}
+
+/**
+ * A rewrite whose variables not all matches have cannot be carried out; the checks of URL maps let none in. Without it the application
+ * would get another path than its caller meant, so it is said.
+ */
+function possibleRewrite(context: Context, rewrite: RouteAction["urlRewrite"], { matches, where }: RuleParts): RouteAction["urlRewrite"] {
+  const { pathTemplateRewrite: template, ...others } = rewrite ?? {};
+  if (!template) return rewrite;
+  const problem = rewriteProblem(
+    template,
+    matches.map(({ path }) => (path.kind === "template" ? path.value : undefined)),
+  );
+  if (problem === undefined) return rewrite;
+  context.warnings.add(`${where}.routeAction.urlRewrite.pathTemplateRewrite: ${problem}; it has no effect on traffic`);
+  return others;
+}
+
+function actionOf(context: Context, parts: RuleParts): Action {
+  const { where } = parts;
+  const { service, routeAction: action, urlRedirect } = parts.action;
   const weighted = action?.weightedBackendServices ?? [];
   if (urlRedirect && service === undefined && weighted.length === 0) {
     return redirectAction({ ...urlRedirect, prefix: urlRedirect.prefixRedirect, code: urlRedirect.redirectResponseCode });
   }
   warnIgnored(context, `${where}.routeAction`, { object: action, fields: ignoredFields });
   warnIgnored(context, `${where}.routeAction.urlRewrite`, { object: action?.urlRewrite, fields: ignoredRewrites });
+  const { requestMirrorPolicy: mirror } = action ?? {};
   const { numRetries, retryConditions, perTryTimeout } = action?.retryPolicy ?? {};
   const retry = { numRetries, retryConditions, perTryTimeoutMs: milliseconds(perTryTimeout) };
   return routeAction(context, {
     ways: weighted.length > 0 ? weightedWays(context, weighted) : service === undefined ? [] : [plainWay(service)],
-    rewrite: action?.urlRewrite,
+    rewrite: possibleRewrite(context, action?.urlRewrite, parts),
     timeoutMs: milliseconds(action?.timeout),
+    maxStreamDurationMs: milliseconds(action?.maxStreamDuration),
     retry: action?.retryPolicy && retryPolicy(context, retry, `${where}.routeAction.retryPolicy`),
+    mirror: mirror && mirrorPolicy(context, { service: mirror.backendService, percent: mirror.mirrorPercent }),
   });
 }
 

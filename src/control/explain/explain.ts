@@ -1,27 +1,40 @@
-import { UserError, type Fault } from "#base/errors.ts";
+import { UserError } from "#base/errors.ts";
 import { isJsonObject, type Json } from "#base/json.ts";
 import { readSnapshot } from "#ir/codec.ts";
-import { explain, type ExplainAnswer } from "#proxy/filters/explain.ts";
+import { explain, type ExplainAnswer, explainUnknownHost, type UnknownHost } from "#proxy/filters/explain.ts";
+import type { Observation } from "#proxy/filters/explain-backend.ts";
 import { compileSnapshot, type CompiledSnapshot } from "#proxy/match/compile.ts";
 import { HostTable } from "#proxy/match/hosts.ts";
 import type { RequestView } from "#proxy/match/request.ts";
+import type { RefusedRequest } from "./refused-log.ts";
+import { readRequest, viewOfRefused } from "./request.ts";
 
 /** Compiled snapshots kept in memory: enough for a person or a test going to and fro between services. */
 const keptSnapshots = 32;
 
-/** The answer when no service takes the host. */
-export interface UnknownHost {
-  readonly matched: false;
-  readonly action: "none";
-  readonly trace: readonly { readonly matched: false; readonly why: string }[];
-}
-
-/** Where the newest configurations are. */
+/** Where the newest configurations are, and what proxies said last. */
 export interface SnapshotSource {
   services(): readonly string[];
   newest(service: string): { readonly generation: number } | undefined;
   bytes(service: string): Uint8Array<ArrayBuffer> | undefined;
+  /** What the service's proxy sees of a backend service. */
+  observation(service: string, cluster: string): Observation | undefined;
+  /** A request that a proxy answered itself. */
+  refused(id: string): RefusedRequest | undefined;
 }
+
+/** What came of a request that was made, besides what would come of it now. */
+interface PastRequest {
+  readonly request: Omit<RefusedRequest, "withheld" | "atMs" | "generation" | "reason" | "text">;
+  /** What the mesh answered. */
+  readonly answered: { readonly reason: string; readonly text: string; readonly atMs: number; readonly generation: number };
+  /** The configuration is another than then; the rest of the answer is about the present one. */
+  readonly isOutdated: boolean;
+  /** Headers that rules go by and whose values nobody kept: rules on them may read otherwise here. */
+  readonly withheld: readonly string[];
+}
+
+export type Explanation = (ExplainAnswer | UnknownHost) & { readonly past?: PastRequest };
 
 /** Says what the mesh would do to a request, with the proxies' own decision function and the newest configuration. */
 export class Explainer {
@@ -33,13 +46,26 @@ export class Explainer {
     this.#source = source;
   }
 
-  /** `body` is `{method?, url, headers?: [{name, value}]}`. Errors: `UserError` with the field that is wrong. */
-  explain(body: Json | undefined): ExplainAnswer | UnknownHost {
-    const request = readRequest(body);
+  /**
+   * `body` is `{method?, url, headers?: [{name, value}]}`, or `{id}` of an answer that the mesh gave itself. Errors: `UserError` with the
+   * field that is wrong, or for an id that nobody has reported.
+   */
+  explain(body: Json | undefined): Explanation {
+    const id = isJsonObject(body) ? body["id"] : undefined;
+    if (id === undefined) return this.#answer(readRequest(body));
+    const refused = typeof id === "string" ? this.#source.refused(id) : undefined;
+    if (!refused) throw unknownId(id);
+    const answer = this.#answer(viewOfRefused(refused));
+    const newest = "service" in answer ? this.#source.newest(answer.service)?.generation : undefined;
+    return { ...answer, past: pastOf(refused, newest) };
+  }
+
+  #answer(request: RequestView): ExplainAnswer | UnknownHost {
     const services = this.#source.services();
     const service = new HostTable(services.map((name) => [name, name] as const)).find(request.authority);
     const compiled = service === undefined ? undefined : this.#compile(service);
-    return compiled ? explain(compiled, request) : unknownHost(request.authority, services);
+    if (service === undefined || !compiled) return explainUnknownHost(request.authority, services);
+    return explain(compiled, request, (cluster) => this.#source.observation(service, cluster));
   }
 
   #compile(service: string): CompiledSnapshot | undefined {
@@ -63,67 +89,23 @@ export class Explainer {
   }
 }
 
-function unknownHost(authority: string, services: readonly string[]): UnknownHost {
-  const known =
-    services.length === 0
-      ? "the project has no services"
-      : `services are: ${services.slice(0, 20).join(", ")}${services.length > 20 ? ", …" : ""}`;
-  return { matched: false, action: "none", trace: [{ matched: false, why: `no service takes the host '${authority}'; ${known}` }] };
-}
-
-function readRequest(body: Json | undefined): RequestView {
-  const faults: Fault[] = [];
-  const given = isJsonObject(body) ? body : {};
-  const method = given["method"] ?? "GET";
-  if (typeof method !== "string" || !/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/.test(method)) {
-    faults.push({ code: "invalid", field: "method", message: "Invalid value for field 'method': it must be an HTTP method such as GET." });
-  }
-  const url = readUrl(given["url"], faults);
-  const headers = readHeaders(given["headers"], faults);
-  if (faults.length > 0 || !url || typeof method !== "string") throw new UserError(faults);
+function pastOf(refused: RefusedRequest, newest: number | undefined): PastRequest {
+  const { id, method, url, headers, withheld, reason, text, atMs, generation } = refused;
   return {
-    method,
-    scheme: url.protocol === "https:" ? "https" : "http",
-    authority: headers.get("host") ?? url.host,
-    target: url.pathname + url.search,
-    headers,
+    request: { id, method, url, headers },
+    answered: { reason, text, atMs, generation },
+    isOutdated: newest !== undefined && newest !== generation,
+    withheld,
   };
 }
 
-function readUrl(value: Json | undefined, faults: Fault[]): URL | undefined {
-  if (value === undefined) {
-    faults.push({
-      code: "required",
-      field: "url",
-      message: "Required field 'url' not specified: an absolute URL such as http://cart.shop.mesh/items.",
+function unknownId(id: Json): UserError {
+  if (typeof id !== "string")
+    return new UserError({
+      code: "invalid",
+      field: "id",
+      message: `Invalid value for field 'id': ${JSON.stringify(id)}. It must be text.`,
     });
-    return undefined;
-  }
-  const url = typeof value === "string" ? (URL.parse(value) ?? undefined) : undefined;
-  if (url && (url.protocol === "http:" || url.protocol === "https:")) return url;
-  const message = `Invalid value for field 'url': ${JSON.stringify(value)}. It must be an absolute http or https URL such as http://cart.shop.mesh/items.`;
-  faults.push({ code: "invalid", field: "url", message });
-  return undefined;
-}
-
-function readHeaders(value: Json | undefined, faults: Fault[]): Headers {
-  const headers = new Headers();
-  if (value !== undefined && !Array.isArray(value)) {
-    faults.push({ code: "invalid", field: "headers", message: "Invalid value for field 'headers': it must be a list of {name, value}." });
-  }
-  for (const [index, header] of (Array.isArray(value) ? value : []).entries()) {
-    const { name, value: text } = isJsonObject(header) ? header : {};
-    try {
-      if (typeof name !== "string" || typeof text !== "string") throw new TypeError("name and value must be strings");
-      headers.append(name, text);
-    } catch {
-      const field = `headers[${index}]`;
-      faults.push({
-        code: "invalid",
-        field,
-        message: `Invalid value for field '${field}': it must be {name, value}, a legal header name and value.`,
-      });
-    }
-  }
-  return headers;
+  const message = `No answer of the mesh with the id '${id.slice(0, 100)}' is known. Proxies report theirs with their next look for configuration; the newest thousand are kept, in memory.`;
+  return new UserError({ code: "notFound", field: "id", message });
 }

@@ -10,7 +10,7 @@ import { textOf } from "../store/row.ts";
 import type { Sql } from "../store/sql.ts";
 
 /** To be raised with each change of the compiler that gives other snapshots for the same resources: every project compiles itself again. */
-export const compilerRevision = 1;
+export const compilerRevision = 2;
 
 /** Workers KV. */
 const maxKeyBytes = 512;

@@ -3,7 +3,7 @@ import type { Random } from "#base/random.ts";
 import { dependency } from "#control/compiler/view.ts";
 import type { GroupControl, GroupKey, GroupReport } from "#instances/group/spec.ts";
 import { readSnapshot } from "#ir/codec.ts";
-import type { Pointer, Snapshot } from "#ir/snapshot.ts";
+import { directoryService, type Pointer, type Snapshot } from "#ir/snapshot.ts";
 import type { ReportedProxy } from "../bus.ts";
 import type { Command, Outcome } from "../command.ts";
 import { Publisher, type BusWriter } from "../publish/publisher.ts";
@@ -80,9 +80,11 @@ export class Project {
 
   /** Takes what proxies say of themselves; of services that there are not, nothing. */
   report(reports: readonly ReportedProxy[]): void {
-    const { ledger, reports: known } = this.#state;
+    const { ledger, refused, reports: known } = this.#state;
+    refused.accept(reports);
     known.accept(
-      reports.filter(({ service }) => ledger.newest(service)),
+      // The mesh entry has a row for what it refused itself, and no configuration to tell of.
+      reports.filter(({ service }) => service !== directoryService && ledger.newest(service)),
       this.#ports.clock.now(),
     );
   }

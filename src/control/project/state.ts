@@ -1,10 +1,12 @@
 import type { ResourceView } from "#control/compiler/view.ts";
+import type { Observation } from "#proxy/filters/explain-backend.ts";
 import { Explainer } from "../explain/explain.ts";
+import { RefusedLog } from "../explain/refused-log.ts";
 import { OperationLog } from "../operations/log.ts";
 import { Ledger } from "../publish/ledger.ts";
 import { SecretOutbox } from "../publish/secret-outbox.ts";
 import { Vault } from "../secrets/vault.ts";
-import { ProxyReports } from "../status/reports.ts";
+import { ProxyReports, type ReceivedReport } from "../status/reports.ts";
 import { SqlStore } from "../store/sql-store.ts";
 import type { SqlDatabase } from "../store/sql.ts";
 import { AuditLog } from "./audit.ts";
@@ -27,6 +29,7 @@ export interface ProjectState {
   readonly reports: ProxyReports;
   readonly audit: AuditLog;
   readonly explainer: Explainer;
+  readonly refused: RefusedLog;
 }
 
 export interface Opening {
@@ -46,6 +49,7 @@ export function openState({ project, database, now, log }: Opening): ProjectStat
   const view: ResourceView = projectView({ project, store, vault });
   const ledger = new Ledger(database, project);
   const reports = new ProxyReports(sql);
+  const refused = new RefusedLog();
   const configurations = new Configurations({ sql, ledger, view, log, removed: (service) => reports.forget(service) });
   if (readSetting(sql, "compilerRevision") !== String(compilerRevision)) {
     store.transaction(() => {
@@ -68,6 +72,14 @@ export function openState({ project, database, now, log }: Opening): ProjectStat
       services: () => configurations.services(),
       newest: (service) => ledger.newest(service),
       bytes: (service) => ledger.bytes(service),
+      observation: (service, cluster) => backendOf(reports.get(service), cluster),
+      refused: (id) => refused.get(id),
     }),
+    refused,
   };
+}
+
+/** What the service's proxy said of a backend service, whose name must not reach a prototype. */
+function backendOf(report: ReceivedReport | undefined, cluster: string): Observation | undefined {
+  return report?.backends && Object.hasOwn(report.backends, cluster) ? report.backends[cluster] : undefined;
 }

@@ -1,3 +1,4 @@
+import type { Observation } from "#proxy/filters/explain-backend.ts";
 import type { ReportedProxy } from "../bus.ts";
 import { jsonOf } from "../store/row.ts";
 import type { Sql } from "../store/sql.ts";
@@ -7,9 +8,14 @@ export interface ReceivedReport extends ReportedProxy {
   readonly receivedAtMs: number;
 }
 
+/** What a row of SQL keeps: what is seen of backends is of the moment. */
+type Stored = Omit<ReceivedReport, "backends" | "refusals">;
+
 /** Proxies report every ten seconds at the least. A report that says nothing new is stored only this often, to spare writes. */
 const storeIntervalMs = 30_000;
 const longestReason = 1_000;
+const mostBackends = 1_000;
+const mostEjected = 1_000;
 
 /**
  * What the proxies say of themselves: one row per service. All of it is in memory; what could matter after a restart of the object (what is
@@ -50,11 +56,11 @@ export class ProxyReports {
     this.#sql.exec("DELETE FROM proxy_reports WHERE service = ?", service);
   }
 
-  #store(report: ReceivedReport): void {
+  #store({ backends: _backends, ...report }: ReceivedReport): void {
     this.#sql.exec(
       "INSERT INTO proxy_reports (service, report) VALUES (?, ?) ON CONFLICT (service) DO UPDATE SET report = excluded.report",
       report.service,
-      JSON.stringify(report),
+      JSON.stringify(report satisfies Stored),
     );
     this.#storedAtMs.set(report.service, report.receivedAtMs);
   }
@@ -69,15 +75,24 @@ function saysMore(before: ReceivedReport, after: ReceivedReport): boolean {
   );
 }
 
-/** Only the known fields, of bounded length: a proxy is trusted with its own service, not with our storage. */
+/** Only the known fields, of bounded length: a proxy is trusted with its own service, not with our storage. Refusals have a place of their own. */
 function trimmed(report: ReportedProxy): ReportedProxy {
-  const { service, generation, digest, confirmedAtMs, droppedSpans, rejection } = report;
+  const { service, generation, digest, confirmedAtMs, droppedSpans, rejection, backends = {} } = report;
   return {
     service,
     generation,
     digest: digest.slice(0, 64),
     confirmedAtMs,
     droppedSpans,
+    backends: Object.fromEntries(
+      Object.entries(backends)
+        .slice(0, mostBackends)
+        .map(([name, seen]) => [name, trimmedBackend(seen)]),
+    ),
     ...(rejection && { rejection: { generation: rejection.generation, reason: rejection.reason.slice(0, longestReason) } }),
   };
+}
+
+function trimmedBackend({ ejected, active, limit, overflows }: Observation): Observation {
+  return { ejected: ejected.slice(0, mostEjected), active, ...(limit !== undefined && { limit }), overflows };
 }

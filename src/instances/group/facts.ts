@@ -144,5 +144,7 @@ function takeProbe(draft: Draft, fact: Extract<Fact, { kind: "probed" }>): void 
   const { now, random } = draft;
   const nextAtMs = nextProbeAt({ health, spec, startedAtMs: fact.startedAtMs, now, random });
   draft.probes.set(probeKey(fact.id, fact.probeId), { ...record, against, nextAtMs });
-  if (health !== before) put(draft, { ...instance, health: { ...instance.health, [spec.id]: health } });
+  if (health === before) return;
+  const since = health === "HEALTHY" ? { healthySinceMs: { ...instance.healthySinceMs, [spec.id]: now } } : {};
+  put(draft, { ...instance, health: { ...instance.health, [spec.id]: health }, ...since });
 }

@@ -22,6 +22,7 @@ function describeInstance(state: GroupState, instance: Instance): InstanceReport
     ...shownPhase(instance),
     ...(template ? { template: template.name } : {}),
     health: shownHealth(state, instance),
+    ...healthySince(state, instance),
     createdAtMs: instance.createdAtMs,
     ...(instance.lastError === undefined ? {} : { lastError: instance.lastError }),
   };
@@ -46,4 +47,12 @@ function shownPhase(instance: Instance): { readonly action: CurrentAction; reado
 function shownHealth(state: GroupState, instance: Instance): Record<string, HealthState> {
   const health = (id: string): HealthState => (isLeaving(instance) ? "DRAINING" : (instance.health[id] ?? "UNKNOWN"));
   return Object.fromEntries(state.spec.probes.map((probe) => [probe.id, health(probe.id)]));
+}
+
+function healthySince(state: GroupState, { health, healthySinceMs = {} }: Instance): Pick<InstanceReport, "healthySinceMs"> {
+  const known = state.spec.probes.flatMap(({ id }): [string, number][] => {
+    const since = health[id] === "HEALTHY" ? healthySinceMs[id] : undefined;
+    return since === undefined ? [] : [[id, since]];
+  });
+  return known.length > 0 ? { healthySinceMs: Object.fromEntries(known) } : {};
 }

@@ -84,6 +84,8 @@ export interface InstanceReport {
   readonly template?: string;
   /** By `ProbeSpec.id`. */
   readonly health: Readonly<Record<string, HealthState>>;
+  /** By `ProbeSpec.id`, of those whose health is HEALTHY: since when. */
+  readonly healthySinceMs?: Readonly<Record<string, number>>;
   readonly createdAtMs: number;
   readonly lastError?: string;
 }

@@ -34,6 +34,8 @@ export interface Instance {
   readonly templateRevision?: number;
   /** By `ProbeSpec.id`; absent means UNKNOWN. */
   readonly health: Readonly<Record<string, HealthState>>;
+  /** By `ProbeSpec.id`: when its health last became HEALTHY. */
+  readonly healthySinceMs?: Readonly<Record<string, number>>;
   /** Ends and failed starts in a row, for the backoff. */
   readonly failures: number;
   readonly lastError?: string;

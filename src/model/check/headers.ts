@@ -14,6 +14,11 @@ export function checkHeaderName(report: Report, field: string, name: string | un
   else if (!token.test(name)) report.invalid(field, name, "Must be a valid HTTP header name.");
 }
 
+/** Name of a cookie: a token as well (RFC 6265 section 4.1.1). */
+export function checkCookieName(report: Report, field: string, name: string): void {
+  if (!token.test(name)) report.invalid(field, name, "Must be a valid cookie name.");
+}
+
 /** The name in a match may be a pseudo header such as `:authority` or `:method`. */
 export function checkMatchedHeaderName(report: Report, field: string, name: string | undefined): void {
   checkHeaderName(report, field, name?.startsWith(":") === true ? name.slice(1) : name);

@@ -1,13 +1,42 @@
 import { checkSecondsNanos } from "../check/durations.ts";
-import { checkHeaderLines } from "../check/headers.ts";
+import { checkCookieName, checkHeaderLines, checkHeaderName } from "../check/headers.ts";
 import { checkName } from "../check/names.ts";
 import type { Report } from "../check/report.ts";
 import { defineKind } from "../define.ts";
 import type { Kind } from "../kind.ts";
-import { list, message, number, secondsNanos, text, texts, type Reading } from "../schema.ts";
+import { flag, int64, list, message, number, secondsNanos, text, texts, type Reading } from "../schema.ts";
 import { allVerbs, ownedByServer } from "./common.ts";
 
-const backend = message({ group: text, balancingMode: text, capacityScaler: number, maxUtilization: number });
+const backend = message({
+  group: text,
+  balancingMode: text,
+  capacityScaler: number,
+  preference: text,
+  maxUtilization: number,
+  maxRate: number,
+  maxRatePerInstance: number,
+  maxRatePerEndpoint: number,
+  maxConnections: number,
+  maxConnectionsPerInstance: number,
+  maxConnectionsPerEndpoint: number,
+  maxInFlightRequests: number,
+  maxInFlightRequestsPerInstance: number,
+  maxInFlightRequestsPerEndpoint: number,
+});
+
+const capacities = [
+  "maxRate",
+  "maxRatePerInstance",
+  "maxRatePerEndpoint",
+  "maxConnections",
+  "maxConnectionsPerInstance",
+  "maxConnectionsPerEndpoint",
+  "maxInFlightRequests",
+  "maxInFlightRequestsPerInstance",
+  "maxInFlightRequestsPerEndpoint",
+] as const;
+
+const httpCookie = message({ name: text, path: text, ttl: secondsNanos });
 
 const schema = message({
   name: text,
@@ -16,13 +45,30 @@ const schema = message({
   timeoutSec: number,
   sessionAffinity: text,
   localityLbPolicy: text,
+  localityLbPolicies: list(message({ policy: message({ name: text }) })),
+  consistentHash: message({ httpCookie, httpHeaderName: text, minimumRingSize: int64 }),
   affinityCookieTtlSec: number,
+  strongSessionAffinityCookie: httpCookie,
+  customMetrics: list(message({ name: text, dryRun: flag })),
+  subsetting: message({ policy: text }),
   backends: list(backend),
   healthChecks: texts,
   customRequestHeaders: texts,
   customResponseHeaders: texts,
   connectionDraining: message({ drainingTimeoutSec: number }),
+  circuitBreakers: message({
+    maxConnections: number,
+    maxPendingRequests: number,
+    maxRequests: number,
+    maxRequestsPerConnection: number,
+    maxRetries: number,
+  }),
   outlierDetection: message({
+    consecutiveErrors: number,
+    consecutiveGatewayFailure: number,
+    successRateMinimumHosts: number,
+    successRateRequestVolume: number,
+    successRateStdevFactor: number,
     enforcingConsecutiveErrors: number,
     enforcingConsecutiveGatewayFailure: number,
     enforcingSuccessRate: number,
@@ -32,6 +78,7 @@ const schema = message({
   }),
   securitySettings: message({ clientTlsPolicy: text }),
   serviceLbPolicy: text,
+  maxStreamDuration: secondsNanos,
 });
 
 export type BackendService = Reading<typeof schema>;
@@ -41,7 +88,9 @@ const webProtocols: ReadonlySet<unknown> = new Set(["HTTP", "HTTPS", "HTTP2"]);
 
 /**
  * A service's instances and how requests get to them. Obeyed: `protocol`, `portName`, `timeoutSec` (the default of a route's timeout),
- * `backends[].group` and `capacityScaler`, `healthChecks`, `customRequestHeaders`, `customResponseHeaders`, `connectionDraining`.
+ * `backends[]` (all but `customMetrics` and `failover`), `healthChecks`, `circuitBreakers` (all but `maxRequestsPerConnection`: a Worker
+ * sees no connections), `outlierDetection`, `serviceLbPolicy`, `maxStreamDuration`, `localityLbPolicy` and `localityLbPolicies`, `sessionAffinity` with its
+ * cookies, `consistentHash`, `customMetrics`, `subsetting`, `customRequestHeaders`, `customResponseHeaders`, `connectionDraining`.
  * Defaults are those that Google fills in on insert.
  */
 export const backendServices: Kind<BackendService> = defineKind({
@@ -72,13 +121,16 @@ export const backendServices: Kind<BackendService> = defineKind({
     checkName(report, "resource.name", resource.name);
     if (resource.portName !== undefined && resource.portName !== "") checkName(report, "resource.portName", resource.portName);
     report.range("resource.timeoutSec", resource.timeoutSec, [1, 2_147_483_647]);
-    report.range("resource.affinityCookieTtlSec", resource.affinityCookieTtlSec, [0, 1_209_600]);
+    checkAffinity(report, resource);
     report.range("resource.connectionDraining.drainingTimeoutSec", resource.connectionDraining?.drainingTimeoutSec, [0, 3600]);
     report.atMost("resource.healthChecks", resource.healthChecks, 1);
     checkHeaderLines(report, "resource.customRequestHeaders", resource.customRequestHeaders);
     checkHeaderLines(report, "resource.customResponseHeaders", resource.customResponseHeaders);
     checkBackends(report, resource.backends ?? []);
     checkOutlierDetection(report, resource.outlierDetection);
+    checkSecondsNanos(report, "resource.maxStreamDuration", resource.maxStreamDuration);
+    for (const [field, limit] of Object.entries(resource.circuitBreakers ?? {}))
+      if (typeof limit === "number") report.range(`resource.circuitBreakers.${field}`, limit, [0, 2_147_483_647]);
   },
   references: (resource) => [
     ...(resource.backends ?? []).map(({ group }, index) => ({
@@ -102,14 +154,49 @@ export const backendServices: Kind<BackendService> = defineKind({
 
 function checkBackends(report: Report, backends: NonNullable<BackendService["backends"]>): void {
   const seen = new Set<string>();
-  for (const [index, { group, capacityScaler, maxUtilization }] of backends.entries()) {
+  for (const [index, backend] of backends.entries()) {
+    const { group, capacityScaler, maxUtilization } = backend;
     const path = `resource.backends[${index}]`;
     if (group === undefined || group === "") report.required(`${path}.group`);
     else if (seen.has(group)) report.invalid(`${path}.group`, group, "Duplicate instance groups in backend service.");
     else seen.add(group);
     report.range(`${path}.maxUtilization`, maxUtilization, [0, 1]);
+    for (const field of capacities) report.range(`${path}.${field}`, backend[field], [0, 2_147_483_647]);
     checkCapacity(report, path, { capacityScaler, isOnly: backends.length === 1 });
   }
+}
+
+/** Google: two weeks. */
+const longestCookieSec = 1_209_600;
+
+function checkAffinity(report: Report, resource: BackendService): void {
+  const { affinityCookieTtlSec, consistentHash, strongSessionAffinityCookie } = resource;
+  report.range("resource.affinityCookieTtlSec", affinityCookieTtlSec, [0, longestCookieSec]);
+  checkCookie(report, "resource.consistentHash.httpCookie", consistentHash?.httpCookie);
+  checkCookie(report, "resource.strongSessionAffinityCookie", strongSessionAffinityCookie);
+  report.range("resource.strongSessionAffinityCookie.ttl.seconds", secondsOf(strongSessionAffinityCookie?.ttl), [0, longestCookieSec]);
+  if (consistentHash?.httpHeaderName) checkHeaderName(report, "resource.consistentHash.httpHeaderName", consistentHash.httpHeaderName);
+  const size = consistentHash?.minimumRingSize;
+  if (size !== undefined && !/^[0-9]+$/.test(size))
+    report.invalid("resource.consistentHash.minimumRingSize", size, "Must be greater than or equal to 0");
+}
+
+type HttpCookie = BackendService["strongSessionAffinityCookie"];
+
+/** Name and path stand in a `Set-Cookie` header, where other characters would begin another attribute. */
+function checkCookie(report: Report, path: string, cookie: HttpCookie): void {
+  if (cookie?.name) checkCookieName(report, `${path}.name`, cookie.name);
+  if (cookie?.path && !isCookiePath(cookie.path))
+    report.invalid(`${path}.path`, cookie.path, "Must be a path without ';' and control characters.");
+  checkSecondsNanos(report, `${path}.ttl`, cookie?.ttl);
+}
+
+function isCookiePath(path: string): boolean {
+  return /^[\x20-\x3a\x3c-\x7e]*$/.test(path);
+}
+
+function secondsOf(ttl: NonNullable<HttpCookie>["ttl"]): number | undefined {
+  return ttl?.seconds === undefined ? undefined : Number(ttl.seconds);
 }
 
 /** Google: 0 takes a backend out, which the only backend cannot be; else 0.1 to 1. */
@@ -132,6 +219,14 @@ function checkOutlierDetection(report: Report, settings: BackendService["outlier
     "maxEjectionPercent",
   ] as const;
   for (const field of percents) report.range(`${path}.${field}`, settings?.[field], [0, 100]);
+  const counts = [
+    "consecutiveErrors",
+    "consecutiveGatewayFailure",
+    "successRateMinimumHosts",
+    "successRateRequestVolume",
+    "successRateStdevFactor",
+  ] as const;
+  for (const field of counts) report.range(`${path}.${field}`, settings?.[field], [0, 2_147_483_647]);
   checkSecondsNanos(report, `${path}.interval`, settings?.interval);
   checkSecondsNanos(report, `${path}.baseEjectionTime`, settings?.baseEjectionTime);
 }

@@ -1,8 +1,9 @@
 import { checkLabels, checkName } from "../check/names.ts";
 import { defineKind } from "../define.ts";
 import type { Kind } from "../kind.ts";
-import { message, text, textMap, type Reading } from "../schema.ts";
+import { list, message, text, textMap, type Reading } from "../schema.ts";
 import { ownedByServer, patchableVerbs } from "./common.ts";
+import { checkMetadataFilters, metadataFilter } from "./match-rules.ts";
 
 const schema = message({
   name: text,
@@ -11,12 +12,14 @@ const schema = message({
   backendService: text,
   portRange: text,
   labels: textMap,
+  metadataFilters: list(metadataFilter),
 });
 
 const portRange = /^\d{1,5}(-\d{1,5})?$/;
 
 /**
- * Where a URL map is entered. Obeyed: `loadBalancingScheme` (INTERNAL_SELF_MANAGED makes the mesh serve the map) and `target`. Addresses
+ * Where a URL map is entered. Obeyed: `loadBalancingScheme` (INTERNAL_SELF_MANAGED makes the mesh serve the map), `target` and
+ * `metadataFilters`. Addresses
  * and ports are stored; the mesh is entered by host name.
  */
 export const forwardingRules: Kind<Reading<typeof schema>> = defineKind({
@@ -35,6 +38,7 @@ export const forwardingRules: Kind<Reading<typeof schema>> = defineKind({
     const { target, backendService } = resource;
     checkName(report, "resource.name", resource.name);
     checkLabels(report, "resource.labels", resource.labels);
+    checkMetadataFilters(report, "resource.metadataFilters", resource.metadataFilters ?? []);
     if (!isGiven(target) && !isGiven(backendService)) report.required("resource.target");
     if (isGiven(target) && isGiven(backendService)) {
       report.invalid("resource.backendService", backendService, "Only one of target, backendService may be specified.");

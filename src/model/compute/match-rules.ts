@@ -1,4 +1,5 @@
 /** The predicates of a URL map's route rules. */
+import { parsePathTemplate } from "#base/path-template.ts";
 import { checkMatchedHeaderName } from "../check/headers.ts";
 import { checkRegex } from "../check/regex.ts";
 import type { Report } from "../check/report.ts";
@@ -17,7 +18,7 @@ const headerMatch = message({
 
 const queryMatch = message({ name: text, exactMatch: text, regexMatch: text, presentMatch: flag });
 
-const metadataFilter = message({ filterMatchCriteria: text, filterLabels: list(message({ name: text, value: text })) });
+export const metadataFilter = message({ filterMatchCriteria: text, filterLabels: list(message({ name: text, value: text })) });
 
 export const matchRule = message({
   prefixMatch: text,
@@ -45,6 +46,10 @@ export function checkMatchRule(report: Report, path: string, rule: MatchRule): v
     }
   }
   if (rule.regexMatch !== undefined && rule.regexMatch.length <= longestPath) checkRegex(report, `${path}.regexMatch`, rule.regexMatch);
+  const template = rule.pathTemplateMatch === undefined ? undefined : parsePathTemplate(rule.pathTemplateMatch);
+  if (template && "error" in template) {
+    report.invalid(`${path}.pathTemplateMatch`, rule.pathTemplateMatch, `Must be a valid path template: ${template.error}.`);
+  }
   if (rule.ignoreCase === true && rule.regexMatch !== undefined) {
     report.invalid(`${path}.ignoreCase`, true, "ignoreCase must not be used with regexMatch.");
   }
@@ -73,7 +78,7 @@ function checkQueryMatches(report: Report, path: string, matches: NonNullable<Ma
   }
 }
 
-function checkMetadataFilters(report: Report, path: string, filters: NonNullable<MatchRule["metadataFilters"]>): void {
+export function checkMetadataFilters(report: Report, path: string, filters: NonNullable<MatchRule["metadataFilters"]>): void {
   report.atMost(path, filters, 5);
   for (const [index, { filterMatchCriteria, filterLabels = [] }] of filters.entries()) {
     if (filterMatchCriteria === undefined) report.required(`${path}[${index}].filterMatchCriteria`);

@@ -7,6 +7,7 @@ import { checkMatchRule, matchRule } from "./match-rules.ts";
 import {
   checkHeaderAction,
   checkRouteAction,
+  checkTemplateRewrite,
   checkUrlRedirect,
   headerAction,
   isWeighted,
@@ -68,6 +69,7 @@ export function checkDefaults(report: Report, path: string, defaults: Defaults):
     report.invalid(`${path}.defaultUrlRedirect`, defaultUrlRedirect, why);
   }
   checkRouteAction(report, `${path}.defaultRouteAction`, defaultRouteAction);
+  checkTemplateRewrite(report, `${path}.defaultRouteAction`, { action: defaultRouteAction, templates: [] });
   checkUrlRedirect(report, `${path}.defaultUrlRedirect`, defaultUrlRedirect);
 }
 
@@ -106,6 +108,7 @@ function checkPathRules(report: Report, path: string, rules: readonly PathRule[]
       if (seen.has(text)) report.invalid(field, text, "Path is specified more than once in the path matcher.");
       seen.add(text);
     }
+    checkTemplateRewrite(report, `${path}[${index}].routeAction`, { action: rule.routeAction, templates: [] });
     checkRuleAction(report, `${path}[${index}]`, rule);
   }
 }
@@ -121,6 +124,8 @@ function checkRouteRules(report: Report, path: string, rules: readonly RouteRule
     report.atMost(`${path}[${index}].matchRules`, matchRules, 50);
     for (const [place, match] of matchRules.entries()) checkMatchRule(report, `${path}[${index}].matchRules[${place}]`, match);
     checkHeaderAction(report, `${path}[${index}].headerAction`, rule.headerAction);
+    const templates = matchRules.map(({ pathTemplateMatch }) => pathTemplateMatch);
+    checkTemplateRewrite(report, `${path}[${index}].routeAction`, { action: rule.routeAction, templates });
     checkRuleAction(report, `${path}[${index}]`, rule);
   }
 }

@@ -1,4 +1,5 @@
 /** What a URL map does with a request, at each of its levels: the schemas and checks of actions, redirects and header changes. */
+import { rewriteProblem } from "#base/path-template.ts";
 import { checkSecondsNanos } from "../check/durations.ts";
 import { checkHeaderName, checkHeaderValue } from "../check/headers.ts";
 import { checkRegex } from "../check/regex.ts";
@@ -35,7 +36,16 @@ export const routeAction = message({
     delay: message({ fixedDelay: secondsNanos, percentage: number }),
   }),
   requestMirrorPolicy: message({ backendService: text, mirrorPercent: number }),
-  corsPolicy: message({ allowOriginRegexes: texts }),
+  corsPolicy: message({
+    allowOrigins: texts,
+    allowOriginRegexes: texts,
+    allowMethods: texts,
+    allowHeaders: texts,
+    exposeHeaders: texts,
+    maxAge: number,
+    allowCredentials: flag,
+    disabled: flag,
+  }),
 });
 
 export type HeaderAction = Reading<typeof headerAction>;
@@ -82,6 +92,17 @@ export function checkRouteAction(report: Report, path: string, action: RouteActi
   for (const [index, regex] of (action.corsPolicy?.allowOriginRegexes ?? []).entries()) {
     checkRegex(report, `${path}.corsPolicy.allowOriginRegexes[${index}]`, regex);
   }
+}
+
+/** `templates`: `pathTemplateMatch` of each match of the action's rule. All of them must have the variables that the rewrite names (Google). */
+export function checkTemplateRewrite(
+  report: Report,
+  path: string,
+  { action, templates }: { readonly action: RouteAction | undefined; readonly templates: readonly (string | undefined)[] },
+): void {
+  const rewrite = action?.urlRewrite?.pathTemplateRewrite;
+  const problem = rewrite === undefined ? undefined : rewriteProblem(rewrite, templates);
+  if (problem !== undefined) report.invalid(`${path}.urlRewrite.pathTemplateRewrite`, rewrite, `Must be a valid rewrite: ${problem}.`);
 }
 
 function checkWeights(report: Report, path: string, services: NonNullable<RouteAction["weightedBackendServices"]>): void {

@@ -42,8 +42,9 @@ const largestMap = 524_288;
 
 /**
  * Routes by host, then by path or priority, with tests of its own. Obeyed: `hostRules`, `pathMatchers` with `pathRules` or `routeRules`
- * (path, header and query predicates), defaults at both levels, `service`, `urlRedirect`, `headerAction` at all four levels, and of
- * `routeAction`: `weightedBackendServices`, `urlRewrite` of host and prefix, `timeout`, `retryPolicy`; and `tests`.
+ * (path, template, header and query predicates, metadata filters), defaults at both levels, `service`, `urlRedirect`, `headerAction` at all four levels, and of
+ * `routeAction`: `weightedBackendServices`, `urlRewrite` of host, prefix and template, `timeout`, `retryPolicy`,
+ * `faultInjectionPolicy`, `requestMirrorPolicy`, `corsPolicy`; and `tests`.
  */
 export const urlMaps: Kind<UrlMap> = defineKind({
   api: "compute",

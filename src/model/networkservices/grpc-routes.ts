@@ -4,7 +4,7 @@ import { checkRegex } from "../check/regex.ts";
 import type { Report } from "../check/report.ts";
 import { defineKind } from "../define.ts";
 import type { Kind } from "../kind.ts";
-import { list, message, number, text, texts, type Reading } from "../schema.ts";
+import { flag, list, message, number, text, texts, type Reading } from "../schema.ts";
 import {
   checkCommon,
   checkDestinations,
@@ -20,7 +20,7 @@ import {
 import { checkFaultInjection, faultInjectionPolicy, statefulSessionAffinity } from "./http-route-action.ts";
 
 const match = message({
-  method: message({ type: text, grpcService: text, grpcMethod: text }),
+  method: message({ type: text, grpcService: text, grpcMethod: text, caseSensitive: flag }),
   headers: list(message({ type: text, key: text, value: text })),
 });
 
@@ -29,14 +29,19 @@ const action = message({
   faultInjectionPolicy,
   timeout: text,
   idleTimeout: text,
-  retryPolicy: message({ numRetries: number }),
+  retryPolicy: message({ numRetries: number, retryConditions: texts }),
   statefulSessionAffinity,
 });
 
 const schema = message({ ...routeShape, hostnames: texts, rules: list(message({ matches: list(match), action })) });
 
-/** Routes of gRPC services, by method and metadata. Stored and echoed; the mesh does not serve them. */
-export const grpcRoutes: Kind = defineKind({
+export type GrpcRoute = Reading<typeof schema>;
+
+/**
+ * Routes of gRPC services, by method and metadata. Obeyed: `hostnames`, `meshes`, `gateways`, all of `matches`, and of `action`:
+ * `destinations`, `faultInjectionPolicy`, `timeout` and `retryPolicy`.
+ */
+export const grpcRoutes: Kind<GrpcRoute> = defineKind({
   api: "networkservices",
   collection: "grpcRoutes",
   singular: "grpcRoute",

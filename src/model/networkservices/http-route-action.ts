@@ -44,8 +44,17 @@ export const httpAction = message({
   idleTimeout: text,
   retryPolicy: message({ numRetries: number, perTryTimeout: text, retryConditions: texts }),
   faultInjectionPolicy,
-  requestMirrorPolicy: message({ mirrorPercent: number }),
-  corsPolicy: message({ allowOriginRegexes: texts }),
+  requestMirrorPolicy: message({ destination: message({ serviceName: text }), mirrorPercent: number }),
+  corsPolicy: message({
+    allowOrigins: texts,
+    allowOriginRegexes: texts,
+    allowMethods: texts,
+    allowHeaders: texts,
+    exposeHeaders: texts,
+    maxAge: text,
+    allowCredentials: flag,
+    disabled: flag,
+  }),
   statefulSessionAffinity,
 });
 

@@ -24,8 +24,8 @@ export type HttpRoute = Reading<typeof schema>;
 
 /**
  * Routes of the services named by `hostnames`, rules in the order of the list. Obeyed: `hostnames`, `meshes`, `gateways`, all of
- * `matches`, and of `action`: `destinations`, `redirect`, `directResponse`, `urlRewrite`, `timeout`, `retryPolicy` and the header
- * modifiers on both levels.
+ * `matches`, and of `action`: `destinations`, `redirect`, `directResponse`, `urlRewrite`, `timeout`, `retryPolicy`, `faultInjectionPolicy`,
+ * `requestMirrorPolicy`, `corsPolicy` and the header modifiers on both levels.
  */
 export const httpRoutes: Kind<HttpRoute> = defineKind({
   api: "networkservices",

@@ -1,12 +1,20 @@
 import { defineKind } from "../define.ts";
 import type { Kind } from "../kind.ts";
-import { message, number } from "../schema.ts";
+import { flag, message, number, text, type Reading } from "../schema.ts";
 import { checkCommon, commonShape, networkVerbs, ownedByServer } from "./common.ts";
 
-const schema = message({ ...commonShape, failoverConfig: message({ failoverHealthThreshold: number }) });
+const schema = message({
+  ...commonShape,
+  loadBalancingAlgorithm: text,
+  autoCapacityDrain: message({ enable: flag }),
+  failoverConfig: message({ failoverHealthThreshold: number }),
+  isolationConfig: message({ isolationGranularity: text, isolationMode: text }),
+});
 
-/** How a backend service's groups share traffic over zones and regions. Stored and echoed; no field is obeyed. */
-export const serviceLbPolicies: Kind = defineKind({
+export type ServiceLbPolicy = Reading<typeof schema>;
+
+/** How a backend service's groups share traffic over zones and regions. All fields are obeyed, as seen from the zone that a traffic policy gives. */
+export const serviceLbPolicies: Kind<ServiceLbPolicy> = defineKind({
   api: "networkservices",
   collection: "serviceLbPolicies",
   singular: "serviceLbPolicy",

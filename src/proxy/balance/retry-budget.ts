@@ -8,6 +8,8 @@ const minimum = 3;
 export class RetryBudget {
   #active = 0;
   #retrying = 0;
+  /** Google's `circuitBreakers.maxRetries`: how many retries there may be at a time, in place of the budget. */
+  maxRetries: number | undefined;
 
   /** Counts one request as waiting until the returned function is called. */
   enter(): () => void {
@@ -19,7 +21,7 @@ export class RetryBudget {
 
   /** Counts one retry as under way until the returned function is called; undefined when the budget is spent. */
   retry(): (() => void) | undefined {
-    if (this.#retrying >= Math.max(minimum, Math.floor(share * this.#active))) return undefined;
+    if (this.#retrying >= (this.maxRetries ?? Math.max(minimum, Math.floor(share * this.#active)))) return undefined;
     this.#retrying += 1;
     return () => {
       this.#retrying -= 1;

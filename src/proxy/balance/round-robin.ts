@@ -1,71 +1,42 @@
-import type { Random } from "#base/random.ts";
-import type { Cluster } from "#ir/cluster.ts";
-import { type Balancer, type Target, targetOf } from "./balancer.ts";
+import type { Balancer, BalancerSetup, PickContext, Target, WeightedTarget } from "./balancer.ts";
+import { isFresh } from "./choose.ts";
+import { Schedule } from "./schedule.ts";
 
-interface Group {
-  readonly name: string;
-  readonly targets: readonly Target[];
-  /** Share of the group: `capacityScaler` × healthy endpoints. */
-  readonly weight: number;
-  /** Credit of smooth weighted round robin. */
-  credit: number;
-  /** Place of the next target. */
-  position: number;
+/** The present weights of targets. */
+export interface Weights {
+  /** Called before each choice. */
+  refresh(now: number): void;
+  /** Above 0. */
+  of(weighted: WeightedTarget, now: number): number;
 }
 
-/**
- * ROUND_ROBIN: between groups in proportion to `capacityScaler` × healthy endpoints (Google: the scaler multiplies what a backend can take),
- * spread smoothly as nginx does it, not in bursts; within a group in turn.
- */
+/** ROUND_ROBIN, and WEIGHTED_ROUND_ROBIN with other `weights`: each target in turn, in proportion to its weight. */
 export class RoundRobin implements Balancer {
-  readonly #groups: readonly Group[];
-  readonly #random: Random;
+  readonly #schedule = new Schedule<WeightedTarget>();
+  readonly #setup: BalancerSetup;
+  readonly #weights: Weights;
 
-  /** `random` chooses where the turn begins, so that many proxies do not all begin with the same instance. */
-  constructor(cluster: Cluster, random: Random, previous?: RoundRobin) {
-    this.#random = random;
-    const before = new Map(previous ? previous.#groups.map((group) => [group.name, group]) : []);
-    this.#groups = cluster.groups.flatMap(({ group: name, capacityScaler, endpoints }) => {
-      const targets = endpoints.filter((endpoint) => endpoint.health === "HEALTHY").map((endpoint) => targetOf(name, endpoint));
-      const weight = capacityScaler * targets.length;
-      if (weight === 0) return [];
-      return [{ name, targets, weight, credit: before.get(name)?.credit ?? 0, position: this.#resume(targets, before.get(name)) }];
-    });
+  constructor(setup: BalancerSetup, weights: Weights) {
+    this.#setup = setup;
+    this.#weights = weights;
+    const { clock, previous, random, targets } = setup;
+    const now = clock.now();
+    const phases = previous instanceof RoundRobin ? previous.#phases() : new Map<string, number>();
+    weights.refresh(now);
+    // Where the turn begins is left to chance, so that many proxies do not all begin with the same instance.
+    for (const each of targets) this.#schedule.add(each, weights.of(each, now), phases.get(each.target.key) ?? random.float());
   }
 
-  pick(tried: ReadonlySet<string>): Target | undefined {
-    const isUntried = ({ key }: Target): boolean => !tried.has(key);
-    const fresh = tried.size === 0 ? this.#groups : this.#groups.filter((group) => group.targets.some(isUntried));
-    // All were tried: better one of them again than none.
-    return fresh.length > 0 ? take(fresh, isUntried) : take(this.#groups, () => true);
+  pick(context: PickContext): Target | undefined {
+    const now = this.#setup.clock.now();
+    this.#weights.refresh(now);
+    const weightOf = (weighted: WeightedTarget): number => this.#weights.of(weighted, now);
+    const fresh = this.#schedule.take(({ target }) => isFresh(target, context), weightOf);
+    if (fresh || context.tried.size === 0) return fresh?.target;
+    return this.#schedule.take(({ target }) => context.isAvailable(target), weightOf)?.target;
   }
 
-  next(cluster: Cluster): RoundRobin {
-    return new RoundRobin(cluster, this.#random, this);
-  }
-
-  /** Goes on with the target whose turn it was, or that took its place. */
-  #resume(targets: readonly Target[], previous: Group | undefined): number {
-    if (!previous) return Math.floor(this.#random.float() * targets.length);
-    const upcoming = previous.targets[previous.position];
-    const place = targets.findIndex((target) => target.key === upcoming?.key);
-    return place === -1 ? previous.position % targets.length : place;
-  }
-}
-
-function take(groups: readonly Group[], isWanted: (target: Target) => boolean): Target | undefined {
-  let best: Group | undefined;
-  let total = 0;
-  for (const group of groups) {
-    group.credit += group.weight;
-    total += group.weight;
-    if (!best || group.credit > best.credit) best = group;
-  }
-  if (!best) return undefined;
-  best.credit -= total;
-  for (;;) {
-    const target = best.targets[best.position];
-    best.position = (best.position + 1) % best.targets.length;
-    if (target && isWanted(target)) return target;
+  #phases(): Map<string, number> {
+    return new Map([...this.#schedule.phases()].map(([{ target }, phase]) => [target.key, phase]));
   }
 }

@@ -1,4 +1,6 @@
 import type { Pointer } from "#ir/snapshot.ts";
+import type { Observation } from "#proxy/filters/explain-backend.ts";
+import type { RefusedRequest } from "#proxy/filters/refused-request.ts";
 
 /** What a proxy says of itself after each refresh. */
 export interface ProxyReport {
@@ -12,6 +14,10 @@ export interface ProxyReport {
   readonly rejection?: { readonly generation: number; readonly reason: string };
   /** Spans that could not be delivered, since the proxy started. */
   readonly droppedSpans: number;
+  /** What it sees of the backend services that it has sent requests to, by their keys in the snapshot. */
+  readonly backends?: Readonly<Record<string, Observation>>;
+  /** Requests that it answered itself since its last report: the newest of them. */
+  readonly refusals?: readonly RefusedRequest[];
 }
 
 export interface PointerReading {

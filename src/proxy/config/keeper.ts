@@ -5,6 +5,7 @@ import { readSnapshot } from "#ir/codec.ts";
 import { type CompiledSnapshot, compileSnapshot } from "#proxy/match/compile.ts";
 import { Follower, type Loaded } from "./follower.ts";
 import type { ProxyHost, ProxyReport } from "./host.ts";
+import type { Refusals } from "./refusals.ts";
 import { SecretBook } from "./secret-book.ts";
 import { SingleFlight } from "./single-flight.ts";
 
@@ -24,6 +25,8 @@ export interface KeeperOptions {
   /** How often a newer configuration is looked for, in milliseconds; each time up to a fifth later, so that proxies do not march in step. */
   readonly refreshMs: number;
   readonly droppedSpans: () => number;
+  readonly backends: () => NonNullable<ProxyReport["backends"]>;
+  readonly refusals: Refusals;
 }
 
 interface Content {
@@ -115,20 +118,23 @@ export class ConfigKeeper {
     this.#follower.amend({ compiled: value.compiled, secrets });
   }
 
-  /** Says what is in force when it changed, and every 10 s that it is still so. */
+  /** Says what is in force and who is ejected when that changed, what was refused, and every 10 s that all is as before. */
   async #report(): Promise<void> {
-    const { clock, host, service, droppedSpans } = this.#options;
+    const { clock, host, service, droppedSpans, backends: observe, refusals: refused } = this.#options;
     const { current, rejection, confirmedAtMs } = this.#follower;
     const state = { service, generation: current?.generation ?? 0, digest: current?.digest ?? "", ...(rejection && { rejection }) };
-    const report: ProxyReport = { ...state, confirmedAtMs, droppedSpans: droppedSpans() };
-    const text = JSON.stringify(state);
-    if (text === this.#reported && clock.now() - this.#reportedAtMs < reportEveryMs) return;
+    const backends = observe();
+    const text = JSON.stringify([state, Object.values(backends).map(({ ejected }) => ejected)]);
+    if (text === this.#reported && refused.isEmpty && clock.now() - this.#reportedAtMs < reportEveryMs) return;
+    const refusals = refused.take();
+    const report: ProxyReport = { ...state, confirmedAtMs, droppedSpans: droppedSpans(), backends, refusals };
     try {
       await within("the report", reportTimeoutMs, () => host.report(report));
       this.#reported = text;
       this.#reportedAtMs = clock.now();
     } catch {
       // The next refresh reports again.
+      refused.giveBack(refusals);
     }
   }
 }

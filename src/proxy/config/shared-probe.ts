@@ -2,6 +2,7 @@ import type { Clock } from "#base/clock.ts";
 import type { Pointer } from "#ir/snapshot.ts";
 import type { Probe } from "./bus-host.ts";
 import type { ProxyReport } from "./host.ts";
+import { newestOf } from "./refusals.ts";
 import { within } from "#base/within.ts";
 
 const timeoutMs = 1_500;
@@ -38,9 +39,9 @@ export class SharedProbe implements Probe {
     return asked.pointers;
   }
 
-  /** Keeps the newest report of each service for the next `flush`. */
+  /** Keeps the newest report of each service for the next `flush`, and the refusals of those before it. */
   async report(_project: string, reports: readonly ProxyReport[]): Promise<void> {
-    for (const report of reports) this.#reports.set(report.service, report);
+    for (const report of reports) this.#reports.set(report.service, withRefusalsOf(this.#reports.get(report.service), report));
   }
 
   /** Sends what was collected; what cannot be sent waits for the next time, unless something newer comes. Never throws. */
@@ -51,7 +52,14 @@ export class SharedProbe implements Probe {
     try {
       await within("the control plane", timeoutMs, () => this.#probe.report(project, [...sent.values()]));
     } catch {
-      for (const [service, report] of sent) if (!this.#reports.has(service)) this.#reports.set(service, report);
+      for (const [service, report] of sent) {
+        const newer = this.#reports.get(service);
+        this.#reports.set(service, newer ? withRefusalsOf(report, newer) : report);
+      }
     }
   }
+}
+
+function withRefusalsOf(older: ProxyReport | undefined, newer: ProxyReport): ProxyReport {
+  return older?.refusals ? { ...newer, refusals: newestOf(older.refusals, newer.refusals ?? []) } : newer;
 }

@@ -10,18 +10,20 @@ const none: Decision = { kind: "none" };
 
 /**
  * What is to happen to a request: the one decision function of the mesh. Called by the proxy for every request, by
- * `explain`, and by the tests of URL maps. `none` when no virtual host or no rule takes the request. With `trace`, a step is
+ * `explain`, and by the tests of URL maps. `none` when no virtual host or no rule takes the request, `refused` when its path is not one
+ * that rules could be asked about. With `trace`, a step is
  * added for every rule up to the one taken. Pure, and never throws.
  */
 export function decide(compiled: CompiledSnapshot, request: RequestView, trace?: TraceStep[]): Decision {
   const host = compiled.hosts.find(request.authority);
   if (host === undefined) return none;
-  const subject = subjectOf(request);
+  const subject = subjectOf(request, compiled.paths);
+  if ("refused" in subject) return { kind: "refused", why: subject.refused };
   const found = findRule(host, subject);
   if (trace !== undefined) addSteps(trace, { host, subject, found });
   if (found === undefined) return none;
   const exchange: Exchange = {
-    request,
+    request: subject.request,
     subject,
     rule: found.rule,
     match: found.match,

@@ -1,4 +1,4 @@
-import type { Destination, HeaderMutation, RetryPolicy, RuleRef } from "#ir/route.ts";
+import type { Action, Destination, FaultPolicy, HeaderMutation, RateLimit, RuleRef } from "#ir/route.ts";
 
 /** Defined beside the matcher, which may not look up to here. */
 export type { RequestView } from "#proxy/match/request.ts";
@@ -11,15 +11,21 @@ export interface TraceStep {
   readonly why: string;
 }
 
+export type RouteAction = Extract<Action, { kind: "route" }>;
+
 /** What is to happen to a request. Pure: the same snapshot and request give the same decision. */
 export type Decision =
   | { readonly kind: "none" }
+  /** The path has no form that rules and applications could agree on; no rule was looked at. */
+  | { readonly kind: "refused"; readonly why: string }
   | {
       readonly kind: "redirect";
       readonly rule: RuleRef;
       readonly status: number;
       readonly location: string;
       readonly responseHeaders: readonly HeaderMutation[];
+      readonly fault?: FaultPolicy;
+      readonly rateLimits?: readonly RateLimit[];
     }
   | {
       readonly kind: "directResponse";
@@ -27,6 +33,8 @@ export type Decision =
       readonly status: number;
       readonly body: Uint8Array<ArrayBuffer>;
       readonly responseHeaders: readonly HeaderMutation[];
+      readonly fault?: FaultPolicy;
+      readonly rateLimits?: readonly RateLimit[];
     }
   | {
       readonly kind: "route";
@@ -39,7 +47,8 @@ export type Decision =
       readonly target: string;
       readonly requestHeaders: readonly HeaderMutation[];
       readonly responseHeaders: readonly HeaderMutation[];
-      /** 0 = none. */
-      readonly timeoutMs: number;
-      readonly retry?: RetryPolicy;
+      /** As configured: timeouts, retries, hedging and the mirror, which concern the attempts. */
+      readonly action: RouteAction;
+      readonly fault?: FaultPolicy;
+      readonly rateLimits?: readonly RateLimit[];
     };

@@ -1,7 +1,9 @@
-import type { HeaderMutation, HeaderValue, RuleRef } from "#ir/route.ts";
-import type { CompiledSnapshot } from "#proxy/match/compile.ts";
+import type { CorsPolicy, FaultPolicy, HedgePolicy, RateLimit, RetryPolicy, RuleRef } from "#ir/route.ts";
+import type { CompiledRule, CompiledSnapshot } from "#proxy/match/compile.ts";
 import { decide } from "./decide.ts";
-import type { Decision, RequestView, TraceStep } from "./decision.ts";
+import type { Decision, RequestView, RouteAction, TraceStep } from "./decision.ts";
+import { type ExplainedBackend, explainBackend, type Observation } from "./explain-backend.ts";
+import { type HeaderChanges, headerChanges } from "./explain-headers.ts";
 
 /** The answer of `explain`: what would happen to a request, and why. Fields that do not apply are absent. */
 export interface ExplainAnswer {
@@ -10,7 +12,11 @@ export interface ExplainAnswer {
   /** The rule taken; that of a URL map's default counts too, and has `isDefault`. */
   readonly rule?: RuleRef;
   readonly action: "route" | "redirect" | "directResponse" | "none";
-  readonly destinations?: readonly { readonly backendService: string; readonly weight: number }[];
+  /** Why no rule was even looked at: the path has no form that rules and applications could agree on. */
+  readonly refused?: string;
+  /** What the rule has in force, besides its timeout. */
+  readonly policies?: ExplainedPolicies;
+  readonly destinations?: readonly ExplainedDestination[];
   readonly upstream?: ExplainedUpstream;
   readonly redirect?: { readonly location: string; readonly code: number };
   /** `body` as UTF-8 text. */
@@ -18,28 +24,87 @@ export interface ExplainAnswer {
   readonly trace: readonly TraceStep[];
 }
 
-interface ExplainedUpstream {
+/** The answer when no service takes the host. */
+export interface UnknownHost {
+  readonly matched: false;
+  readonly action: "none";
+  readonly trace: readonly { readonly matched: false; readonly why: string }[];
+}
+
+/** As in the IR, with backend services by their short names. */
+interface ExplainedPolicies {
+  readonly idleTimeoutMs?: number;
+  readonly maxStreamDurationMs?: number;
+  readonly retry?: RetryPolicy;
+  readonly hedge?: HedgePolicy;
+  readonly mirror?: { readonly backendService: string; readonly percent: number };
+  readonly cors?: CorsPolicy;
+  readonly fault?: FaultPolicy;
+  readonly rateLimits?: readonly RateLimit[];
+}
+
+interface ExplainedDestination extends ExplainedBackend {
+  readonly backendService: string;
+  readonly weight: number;
+  /** What this destination gets; only where there are several, and they could differ. */
+  readonly headers?: HeaderChanges;
+}
+
+interface ExplainedUpstream extends HeaderChanges {
   /** Scheme, authority, path and query as the application is to see them. */
   readonly url: string;
-  /** After everything removed is gone. Values of secrets are shown as `{secret.NAME}`. With several destinations, only what all have in common. */
-  readonly headersToSet: readonly { readonly name: string; readonly value: string }[];
-  readonly headersToRemove: readonly string[];
-  /** 0 = none. */
+  readonly method: string;
+  /** From the end of the request to the end of the response; 0 = none. */
   readonly timeoutMs: number;
 }
 
-/** Decides about a request as the proxy does, with the same function, and says so in words. */
-export function explain(compiled: CompiledSnapshot, request: RequestView): ExplainAnswer {
+/**
+ * Decides about a request as the proxy does, with the same function, and says so in words. `observe` gives what a proxy reported of a backend
+ * service (its key in the snapshot); undefined where none has.
+ */
+export function explain(
+  compiled: CompiledSnapshot,
+  request: RequestView,
+  observe: (cluster: string) => Observation | undefined = () => undefined,
+): ExplainAnswer {
   const trace: TraceStep[] = [];
   const decision = decide(compiled, request, trace);
   const { service } = compiled.snapshot;
   if (decision.kind === "none") return { service, matched: false, action: "none", trace };
-  return { service, matched: true, rule: decision.rule, action: decision.kind, ...outcomeOf(compiled, decision), trace };
+  if (decision.kind === "refused") return { service, matched: false, action: "none", refused: decision.why, trace };
+  const policies = policiesOf(compiled, { request, decision });
+  return {
+    service,
+    matched: true,
+    rule: decision.rule,
+    action: decision.kind,
+    ...(Object.keys(policies).length > 0 && { policies }),
+    ...outcomeOf({ compiled, request, observe }, decision),
+    trace,
+  };
+}
+
+/** `services` are those that there are. */
+export function explainUnknownHost(authority: string, services: readonly string[]): UnknownHost {
+  const known =
+    services.length === 0
+      ? "the project has no services"
+      : `services are: ${services.slice(0, 20).join(", ")}${services.length > 20 ? ", …" : ""}`;
+  return { matched: false, action: "none", trace: [{ matched: false, why: `no service takes the host '${authority}'; ${known}` }] };
+}
+
+type Matched = Exclude<Decision, { kind: "none" | "refused" }>;
+type Route = Extract<Decision, { kind: "route" }>;
+
+interface Explaining {
+  readonly compiled: CompiledSnapshot;
+  readonly request: RequestView;
+  readonly observe: (cluster: string) => Observation | undefined;
 }
 
 function outcomeOf(
-  compiled: CompiledSnapshot,
-  decision: Exclude<Decision, { kind: "none" }>,
+  explaining: Explaining,
+  decision: Matched,
 ): Pick<ExplainAnswer, "destinations" | "upstream" | "redirect" | "directResponse"> {
   switch (decision.kind) {
     case "redirect":
@@ -47,17 +112,25 @@ function outcomeOf(
     case "directResponse":
       return { directResponse: { status: decision.status, body: new TextDecoder().decode(decision.body) } };
     case "route":
-      return {
-        destinations: decision.destinations.map(({ cluster, weight }) => ({
-          backendService: compiled.clusters.get(cluster)?.name ?? cluster,
-          weight,
-        })),
-        upstream: upstreamOf(compiled, decision),
-      };
+      return { destinations: destinationsOf(explaining, decision), upstream: upstreamOf(explaining, decision) };
   }
 }
 
-function upstreamOf(compiled: CompiledSnapshot, decision: Extract<Decision, { kind: "route" }>): ExplainedUpstream {
+function destinationsOf({ compiled, observe }: Explaining, decision: Route): ExplainedDestination[] {
+  const differ = decision.destinations.length > 1;
+  return decision.destinations.map((destination) => {
+    const cluster = compiled.clusters.get(destination.cluster);
+    const mutations = [...destination.requestHeaders, ...decision.requestHeaders, ...(cluster ? [cluster.requestHeaders] : [])];
+    return {
+      backendService: cluster?.name ?? destination.cluster,
+      weight: destination.weight,
+      ...(differ && { headers: headerChanges(mutations) }),
+      ...(cluster && explainBackend(cluster, observe(destination.cluster))),
+    };
+  });
+}
+
+function upstreamOf({ compiled, request }: Explaining, decision: Route): ExplainedUpstream {
   const [first, ...others] = decision.destinations;
   const cluster = first && compiled.clusters.get(first.cluster);
   const mutations = [...decision.requestHeaders];
@@ -67,33 +140,34 @@ function upstreamOf(compiled: CompiledSnapshot, decision: Extract<Decision, { ki
   }
   return {
     url: `${cluster?.scheme ?? "http"}://${decision.authority}${decision.target}`,
+    method: request.method,
     ...headerChanges(mutations),
-    timeoutMs: decision.timeoutMs,
+    timeoutMs: decision.action.timeoutMs,
   };
 }
 
-/** The sum of mutations carried out one after the other: a later removal or replacement takes an earlier value back. */
-function headerChanges(mutations: readonly HeaderMutation[]): Pick<ExplainedUpstream, "headersToSet" | "headersToRemove"> {
-  let headersToSet: { name: string; value: string }[] = [];
-  const removed = new Map<string, string>();
-  const takeBack = (name: string): void => {
-    headersToSet = headersToSet.filter((header) => header.name.toLowerCase() !== name.toLowerCase());
+function policiesOf(compiled: CompiledSnapshot, { request, decision }: { request: RequestView; decision: Matched }): ExplainedPolicies {
+  const rule = ruleOf(compiled, request, decision.rule)?.rule;
+  return {
+    ...(decision.kind === "route" && attemptPolicies(compiled, decision.action)),
+    ...(rule?.cors && { cors: rule.cors }),
+    ...(rule?.fault && { fault: rule.fault }),
+    ...(rule?.rateLimits && { rateLimits: rule.rateLimits }),
   };
-  for (const mutation of mutations) {
-    for (const name of mutation.remove) {
-      takeBack(name);
-      removed.set(name.toLowerCase(), name);
-    }
-    for (const [name, value] of mutation.set) {
-      takeBack(name);
-      headersToSet.push({ name, value: textOf(value) });
-    }
-    for (const [name, value] of mutation.add) headersToSet.push({ name, value: textOf(value) });
-  }
-  return { headersToSet, headersToRemove: [...removed.values()] };
 }
 
-function textOf(value: HeaderValue): string {
-  if (typeof value === "string") return value;
-  return value.map((part) => (typeof part === "string" ? part : `{secret.${part.secret}}`)).join("");
+function attemptPolicies(compiled: CompiledSnapshot, action: RouteAction): ExplainedPolicies {
+  const { idleTimeoutMs, maxStreamDurationMs, retry, hedge, mirror } = action;
+  return {
+    ...(idleTimeoutMs !== undefined && { idleTimeoutMs }),
+    ...(maxStreamDurationMs !== undefined && { maxStreamDurationMs }),
+    ...(retry && { retry }),
+    ...(hedge && { hedge }),
+    ...(mirror && { mirror: { backendService: compiled.clusters.get(mirror.cluster)?.name ?? mirror.cluster, percent: mirror.percent } }),
+  };
+}
+
+/** Decisions name their rule by the very reference that stands in the rule. */
+function ruleOf(compiled: CompiledSnapshot, request: RequestView, ref: RuleRef): CompiledRule | undefined {
+  return compiled.hosts.find(request.authority)?.rules.find(({ rule }) => rule.ref === ref);
 }

@@ -1,4 +1,4 @@
-import type { HeaderMutation } from "#ir/route.ts";
+import type { FaultPolicy, HeaderMutation, RateLimit } from "#ir/route.ts";
 import type { CompiledMatch, CompiledRule } from "#proxy/match/compile.ts";
 import type { RequestView, Subject } from "#proxy/match/request.ts";
 import type { Decision } from "./decision.ts";
@@ -14,6 +14,8 @@ export interface Exchange {
   target: string;
   requestHeaders: readonly HeaderMutation[];
   responseHeaders: readonly HeaderMutation[];
+  fault?: FaultPolicy;
+  rateLimits?: readonly RateLimit[];
 }
 
 /**

@@ -1,9 +1,11 @@
 import { isFieldName } from "#ir/field.ts";
+import { forwardsLeft } from "./admission.ts";
 
 /** What every message loses and gains at a proxy, whatever its rule: hop-by-hop fields, forwarding fields, spoofed ones. */
 
 /** The way a request came in. */
 export interface Hop {
+  readonly method: string;
   /** Address of the caller; absent where the runtime does not tell it. */
   readonly clientAddress?: string;
   readonly scheme: "http" | "https";
@@ -41,6 +43,8 @@ export function forwardRequestHeaders(headers: Headers, hop: Hop): void {
   dropOwn(headers);
   headers.delete("x-forwarded-client-cert");
   joinCookies(headers);
+  countDown(headers, hop.method);
+  continueForwarded(headers, hop);
   if (hop.clientAddress !== undefined) headers.append("x-forwarded-for", hop.clientAddress);
   headers.set("x-forwarded-proto", hop.scheme);
   headers.set("x-forwarded-host", hop.authority);
@@ -69,8 +73,23 @@ function dropHopByHop(headers: Headers): void {
 }
 
 function dropOwn(headers: Headers): void {
-  const own = Array.from(headers.keys()).filter((name) => name.startsWith(ownPrefix));
+  const own: string[] = [];
+  // oxlint-disable-next-line unicorn/no-array-for-each -- workerd's iterators make objects for each entry, and this runs for every message
+  headers.forEach((_, name) => name.startsWith(ownPrefix) && own.push(name));
   for (const name of own) headers.delete(name);
+}
+
+/** RFC 9110 7.6.2. One that is 0 was answered before. */
+function countDown(headers: Headers, method: string): void {
+  const left = forwardsLeft(method, headers);
+  if (left !== undefined && left > 0) headers.set("max-forwards", String(left - 1));
+}
+
+/** RFC 7239: who sends the field is told of every hop, as in `x-forwarded-*`; who does not use it is not made to. */
+function continueForwarded(headers: Headers, { clientAddress, scheme, authority }: Hop): void {
+  if (!headers.has("forwarded")) return;
+  const node = clientAddress === undefined ? "unknown" : clientAddress.includes(":") ? `"[${clientAddress}]"` : clientAddress;
+  headers.append("forwarded", `for=${node};host="${authority}";proto=${scheme}`);
 }
 
 /** workerd joins several Cookie lines with a comma, but their only list separator is a semicolon (RFC 9113 8.2.3). */

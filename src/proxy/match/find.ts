@@ -21,9 +21,10 @@ export function coveredLength(match: CompiledMatch, path: string): number {
       return 0;
     case "prefix":
       return match.path.value.length;
-    // Envoy's prefix_rewrite on an exact or regex route replaces the whole path, query excepted.
+    // Envoy's prefix_rewrite on an exact, regex or template route replaces the whole path, query excepted.
     case "exact":
     case "regex":
+    case "template":
       return path.length;
   }
 }

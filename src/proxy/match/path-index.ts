@@ -14,7 +14,8 @@ export interface Indexed {
 interface Node<T> {
   readonly label: string;
   readonly entries: T[];
-  readonly children: Map<number, Node<T>>;
+  /** By the first character of their labels; most nodes of a large tree have none. */
+  children?: Map<number, Node<T>>;
 }
 
 /**
@@ -55,7 +56,7 @@ export class PathIndex<T extends Indexed> {
 
 class Candidates<T extends Indexed> {
   readonly #exact = new Map<string, T[]>();
-  readonly #root: Node<T> = { label: "", entries: [], children: new Map() };
+  readonly #root: Node<T> = { label: "", entries: [] };
   readonly #holds: (entry: T, subject: Subject) => boolean;
 
   constructor(holds: (entry: T, subject: Subject) => boolean) {
@@ -77,7 +78,7 @@ class Candidates<T extends Indexed> {
     const exact = this.#exact.get(path);
     let best = exact === undefined ? found : this.#better(exact, subject, found);
     let node: Node<T> | undefined = this.#root;
-    for (let at = 0; node !== undefined && path.startsWith(node.label, at); node = node.children.get(path.charCodeAt(at))) {
+    for (let at = 0; node !== undefined && path.startsWith(node.label, at); node = node.children?.get(path.charCodeAt(at))) {
       best = this.#better(node.entries, subject, best);
       at += node.label.length;
     }
@@ -100,9 +101,10 @@ function insert<T>(root: Node<T>, text: string): T[] {
   let rest = text;
   while (rest !== "") {
     const key = rest.charCodeAt(0);
+    node.children ??= new Map();
     const child = node.children.get(key);
     if (child === undefined) {
-      const leaf: Node<T> = { label: rest, entries: [], children: new Map() };
+      const leaf: Node<T> = { label: rest, entries: [] };
       node.children.set(key, leaf);
       return leaf.entries;
     }
@@ -110,8 +112,8 @@ function insert<T>(root: Node<T>, text: string): T[] {
     if (shared === child.label.length) {
       node = child;
     } else {
-      const upper: Node<T> = { label: rest.slice(0, shared), entries: [], children: new Map() };
-      upper.children.set(child.label.charCodeAt(shared), { ...child, label: child.label.slice(shared) });
+      const lower = { ...child, label: child.label.slice(shared) };
+      const upper: Node<T> = { label: rest.slice(0, shared), entries: [], children: new Map([[child.label.charCodeAt(shared), lower]]) };
       node.children.set(key, upper);
       node = upper;
     }

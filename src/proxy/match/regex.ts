@@ -1,10 +1,9 @@
+import { maxRegexProgramSize } from "#base/regex.ts";
 import { messageOf } from "#base/errors.ts";
 import { RE2JS } from "re2js";
+import { SimplePattern } from "./simple-pattern.ts";
 
 /** Regular expressions of users: RE2 syntax and linear time, whatever text a caller sends. */
-
-/** Envoy's default for `re2.max_program_size`: a measure of the cost of an expression, not the length of its text. */
-export const defaultMaxProgramSize = 100;
 
 export interface Regex {
   /** Whether the whole text matches. */
@@ -14,8 +13,10 @@ export interface Regex {
 /** Compiles an expression for matching whole texts, or says in one sentence why it is refused. Never throws. */
 export function compileRegex(
   pattern: string,
-  maxProgramSize = defaultMaxProgramSize,
+  maxProgramSize = maxRegexProgramSize,
 ): { readonly regex: Regex } | { readonly error: string } {
+  const simple = SimplePattern.compile(pattern, maxProgramSize);
+  if (simple) return { regex: simple };
   try {
     const regex = RE2JS.compile(pattern);
     const size = regex.programSize();

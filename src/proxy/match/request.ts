@@ -1,3 +1,6 @@
+import type { PathPolicy } from "#ir/policy.ts";
+import { canonicalPath, type PathRefusal } from "./canonical-path.ts";
+
 /** A request as the pure part of the proxy sees it. */
 export interface RequestView {
   readonly method: string;
@@ -14,8 +17,9 @@ export interface RequestView {
  * remembers.
  */
 export interface Subject {
+  /** Its target is that of the canonical path. */
   readonly request: RequestView;
-  /** The target up to its query: what path predicates see (Google: "query and fragment removed"). */
+  /** The target up to its query, canonical: what path predicates see (Google: "query and fragment removed"). */
   readonly path: string;
   /** The path in lower case; made only for configurations that ignore case. */
   foldedPath?: string;
@@ -25,14 +29,18 @@ export interface Subject {
   parameters?: URLSearchParams;
 }
 
-/** Takes the target apart; a fragment, which no client may send, is cut off. */
-export function subjectOf(request: RequestView): Subject {
+/** Takes the target apart; a fragment, which no client may send, is cut off. Refused is a path that has no canonical form. */
+export function subjectOf(request: RequestView, paths: PathPolicy): Subject | PathRefusal {
   const { target } = request;
   const hash = target.indexOf("#");
   const end = hash === -1 ? target.length : hash;
   const mark = target.indexOf("?");
   const query = mark === -1 || mark > end ? end : mark;
-  return { request, path: target.slice(0, query), search: target.slice(query, end) };
+  const given = target.slice(0, query);
+  const search = target.slice(query, end);
+  const path = canonicalPath(given, paths);
+  if (typeof path !== "string") return path;
+  return path === given ? { request, path, search } : { request: { ...request, target: path + search }, path, search };
 }
 
 /** A to Z in lower case and nothing else changed, as Envoy's `ignore_case`: the length stays, and no other letter becomes a Latin one. */

@@ -25,6 +25,8 @@ function pathFailure(match: CompiledMatch, subject: Subject): string | undefined
       return undefined;
     case "regex":
       return match.regex?.testExact(subject.path) === true ? undefined : `${given} does not match regular expression ${path.value}`;
+    case "template":
+      return match.regex?.testExact(subject.path) === true ? undefined : `${given} does not fit template ${path.value}`;
     case "exact":
       return same(path, subject, (wanted, text) => text === wanted) ? undefined : `${given} is not ${path.value}`;
     case "prefix":
@@ -47,6 +49,8 @@ function pathSuccess(match: CompiledMatch, subject: Subject): string {
       return match.headers.length + match.query.length === 0 ? "takes every request" : "takes every path";
     case "regex":
       return `${given} matches regular expression ${match.path.value}`;
+    case "template":
+      return `${given} fits template ${match.path.value}`;
     case "exact":
       return `${given} is ${match.path.value}`;
     case "prefix":

@@ -1,8 +1,9 @@
 import { messageOf } from "#base/errors.ts";
 import type { Cluster } from "#ir/cluster.ts";
 import type { Target } from "../balance/balancer.ts";
+import type { RequestBody } from "./body.ts";
 import type { Lifetime } from "./lifetime.ts";
-import { type Failure, failureOfError, failureOfStatus, type FetchInit, type FetchLike, urlOf } from "./transport.ts";
+import { type Failure, failureOfError, failureOfStatus, type FetchLike, urlOf } from "./transport.ts";
 
 /** One request to one endpoint. */
 export interface Attempt {
@@ -12,41 +13,108 @@ export interface Attempt {
   readonly path: string;
   readonly method: string;
   readonly headers: Headers;
-  readonly body: FetchInit["body"];
-  /** Time for the head of the response, in milliseconds. */
+  readonly body: RequestBody;
+  /** The caller's request, where its body can only travel within it (`isCarried`). */
+  readonly carrier?: Request;
+  /** Time for the head of the response, in milliseconds, from when the whole request is there; 0 or absent: none. */
   readonly perTryTimeoutMs?: number;
 }
 
-/** `ended`: the request's lifetime was over first. */
+/** `ended`: the request's lifetime was over, another attempt was faster, or this one could not keep up with the request's body. */
 export type AttemptResult =
   | { readonly kind: "response"; readonly response: Response }
   | { readonly kind: "failure"; readonly failure: Failure }
   | { readonly kind: "ended" };
 
+/** An attempt that is under way. */
+export interface Running {
+  /** Never rejects. */
+  readonly result: Promise<AttemptResult>;
+  /** Gives the attempt up, or the body of its response. */
+  readonly stop: () => void;
+}
+
 /**
- * Sends one attempt and waits for the head of its response. Once that is there the per-try timeout no longer counts (Envoy's
+ * Sends one attempt. `result` comes with the head of its response; from then on the per-try timeout counts no more (Envoy's
  * `per_try_timeout`), while `lifetime` goes on to bound the body.
  */
-export async function sendAttempt(fetchUpstream: FetchLike, attempt: Attempt, lifetime: Lifetime): Promise<AttemptResult> {
-  const { cluster, target, path, method, headers, body, perTryTimeoutMs } = attempt;
-  const controller = new AbortController();
-  let isLate = false;
-  const stop = (): void => controller.abort();
-  const timer = perTryTimeoutMs && setTimeout(() => ((isLate = true), stop()), perTryTimeoutMs);
-  lifetime.watch(stop);
-  try {
-    const init = { method, headers, body, redirect: "manual", signal: controller.signal, encodeResponseBody: "manual" } as const;
-    const response = await fetchUpstream(urlOf(cluster, target, path), init);
-    const failure = failureOfStatus(cluster.transport, response.status);
-    if (failure === undefined) return { kind: "response", response };
-    discard(response);
-    return { kind: "failure", failure };
-  } catch (thrown) {
-    if (lifetime.ended) return { kind: "ended" };
-    return { kind: "failure", failure: isLate ? "timeout" : failureOfError(messageOf(thrown)) };
-  } finally {
-    if (timer) clearTimeout(timer);
+export function startAttempt(fetchUpstream: FetchLike, attempt: Attempt, lifetime: Lifetime): Running {
+  const stopper = new Stopper();
+  lifetime.watch(stopper.stop);
+  return { result: resultOf({ fetchUpstream, attempt, lifetime, stopper }), stop: stopper.stop };
+}
+
+class Stopper {
+  readonly #controller = new AbortController();
+  #isLate = false;
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
   }
+
+  /** Its own time was over, which is a failure of the instance. */
+  get isLate(): boolean {
+    return this.#isLate;
+  }
+
+  readonly stop = (): void => this.#controller.abort();
+
+  late(): void {
+    this.#isLate = true;
+    this.stop();
+  }
+}
+
+interface Sending {
+  readonly fetchUpstream: FetchLike;
+  readonly attempt: Attempt;
+  readonly lifetime: Lifetime;
+  readonly stopper: Stopper;
+}
+
+async function resultOf(sending: Sending): Promise<AttemptResult> {
+  const { attempt, lifetime, stopper } = sending;
+  const { signal, stop } = stopper;
+  const stopPerTry = startPerTry(attempt.perTryTimeoutMs, lifetime, stopper);
+  let result: AttemptResult;
+  try {
+    const response = await send(sending);
+    const failure = failureOfStatus(attempt.cluster.transport, response.status);
+    if (signal.aborted) result = stoppedResult(stopper);
+    else result = failure === undefined ? { kind: "response", response } : { kind: "failure", failure };
+    if (result.kind !== "response") discard(response);
+  } catch (thrown) {
+    result = signal.aborted ? stoppedResult(stopper) : { kind: "failure", failure: failureOfError(messageOf(thrown)) };
+  }
+  stopPerTry();
+  if (result.kind !== "response") lifetime.unwatch(stop);
+  return result;
+}
+
+function send({ fetchUpstream, attempt, stopper }: Sending): Promise<Response> {
+  const { cluster, target, path, method, headers, body, carrier } = attempt;
+  const { signal, stop } = stopper;
+  const url = urlOf(cluster, target, path);
+  const init = { headers, redirect: "manual", signal, encodeResponseBody: "manual" } as const;
+  if (carrier) return fetchUpstream(new Request(url, carrier), init);
+  return fetchUpstream(url, { ...init, method, body: body.forAttempt(stop) });
+}
+
+function stoppedResult({ isLate }: Stopper): AttemptResult {
+  return isLate ? { kind: "failure", failure: "timeout" } : { kind: "ended" };
+}
+
+function startPerTry(milliseconds: number | undefined, lifetime: Lifetime, stopper: Stopper): () => void {
+  if (!milliseconds) return () => undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let isOver = false;
+  lifetime.whenSent(() => {
+    if (!isOver) timer = setTimeout(() => stopper.late(), milliseconds);
+  });
+  return () => {
+    isOver = true;
+    if (timer !== undefined) clearTimeout(timer);
+  };
 }
 
 /** Lets go of a response whose body nobody will read, and so of its connection. */

@@ -1,69 +1,67 @@
-import type { Random } from "#base/random.ts";
-import type { RetryPolicy } from "#ir/route.ts";
 import type { Target } from "../balance/balancer.ts";
-import type { ClusterState } from "../balance/clusters.ts";
-import { type AttemptResult, discard, sendAttempt } from "./attempt.ts";
-import type { RequestBody } from "./body.ts";
+import { type AttemptResult, discard } from "./attempt.ts";
+import { Attempts, type Call, type CallDependencies, type Refusal, type Sent } from "./attempts.ts";
+import { hedged } from "./hedge.ts";
 import type { Ending, Lifetime } from "./lifetime.ts";
-import { backoffMs, isIdempotent, isRetriable, type Outcome } from "./retry.ts";
-import type { Failure, FetchLike } from "./transport.ts";
+import { backoffMs, isIdempotent, isRetriable, type Outcome, retryAfterMs } from "./retry.ts";
+import type { Failure } from "./transport.ts";
 
-/** A request that goes to a backend service, all its attempts together. */
-export interface Call {
-  readonly state: ClusterState;
-  readonly method: string;
-  readonly path: string;
-  readonly headers: Headers;
-  readonly body: RequestBody;
-  readonly retry?: RetryPolicy;
-}
-
-export interface CallDependencies {
-  readonly fetchUpstream: FetchLike;
-  readonly lifetime: Lifetime;
-  readonly random: Random;
-  /** Called before each attempt, which it may give headers of its own; what it returns is told how the attempt ended. */
-  readonly observe: (target: Target, attempt: number) => (result: AttemptResult) => void;
+/** An upstream's answer. Whoever has it calls `over` when its body is through, or `discard`. */
+export interface Answered {
+  readonly kind: "response";
+  readonly response: Response;
+  readonly target: Target;
+  over(): void;
+  /** Lets go of it unread. */
+  discard(): void;
 }
 
 export type CallResult =
-  | { readonly kind: "response"; readonly response: Response }
+  | Answered
   | { readonly kind: "failure"; readonly failure: Failure; readonly target: Target }
   | { readonly kind: "ended"; readonly ending: Ending }
+  /** The circuit breakers allow no attempt. */
+  | { readonly kind: "overflow" }
   | { readonly kind: "no-endpoint" };
 
 /** Why another attempt is made. `reconnect` is not the user's retry: it counts neither against the policy nor against the budget. */
-type Again = "retry" | "reconnect" | undefined;
+type Again = { readonly kind: "reconnect" } | { readonly kind: "retry"; readonly waitMs: number; readonly leave: () => void };
 
 /**
- * Sends attempts, one at a time and each to another endpoint while there are any, until one is not to be followed by another.
- * Without a policy that covers it, a lost connection is made up for once, where doing it twice is doing it once and the whole body can be
- * sent again: that keeps the death of an instance from being seen.
+ * Sends attempts, each to another endpoint while there are any, until one is not to be followed by another: one at a time, or beside each
+ * other where the route hedges. Without a policy that covers it, a lost connection is made up for once, where doing it twice is doing it once
+ * and the whole body can be sent again: that keeps the death of an instance from being seen.
  */
 export async function callUpstream(call: Call, dependencies: CallDependencies): Promise<CallResult> {
-  const { state } = call;
-  const { lifetime, random } = dependencies;
-  const tried = new Set<string>();
+  const { state, headers, hedge, method } = call;
+  const { lifetime } = dependencies;
+  const attempts = new Attempts(call, dependencies);
+  // Two conversations would be two conversations.
+  const mayHedge = hedge !== undefined && isIdempotent(method) && !headers.has("upgrade");
+  const so = { retries: 0, hasReconnected: false };
   const leave = state.budget.enter();
   let leaveBudget: (() => void) | undefined;
-  let retries = 0;
-  let hasReconnected = false;
   try {
-    for (let attempt = 0; ; attempt++) {
+    for (;;) {
       if (lifetime.ended) return { kind: "ended", ending: lifetime.ended };
-      const target = state.balancer.pick(tried);
-      if (!target) return { kind: "no-endpoint" };
-      tried.add(target.key);
-      const result = await attemptOnce(call, dependencies, { target, attempt });
+      const first = await attempts.send();
+      if ("refused" in first) return refusedResult(first, lifetime);
+      const isFinal = (result: AttemptResult): boolean => result.kind === "response" && !isCovered(call, result);
+      const { sent, result } = mayHedge
+        ? await hedged({ attempts, first, hedge, call, isFinal })
+        : { sent: first, result: await first.result };
       leaveBudget?.();
       leaveBudget = undefined;
       if (result.kind === "ended") return { kind: "ended", ending: lifetime.ended ?? "client" };
-      const again = nextStep(call, result, { retries, hasReconnected });
-      if (again === "retry") leaveBudget = state.budget.retry();
-      if (again === undefined || (again === "retry" && !leaveBudget)) return result.kind === "failure" ? { ...result, target } : result;
-      if (result.kind === "response") discard(result.response);
-      if (again === "reconnect") hasReconnected = true;
-      else await lifetime.sleep(backoffMs(++retries, random));
+      const again = nextStep(call, result, { ...so, ...dependencies });
+      if (again === undefined) return finished(sent, result);
+      letGo(sent, result);
+      if (again.kind === "reconnect") so.hasReconnected = true;
+      else {
+        so.retries += 1;
+        leaveBudget = again.leave;
+        await lifetime.sleep(again.waitMs);
+      }
     }
   } finally {
     leaveBudget?.();
@@ -71,28 +69,55 @@ export async function callUpstream(call: Call, dependencies: CallDependencies): 
   }
 }
 
-async function attemptOnce(
-  call: Call,
-  dependencies: CallDependencies,
-  { target, attempt }: { target: Target; attempt: number },
-): Promise<AttemptResult> {
-  const { fetchUpstream, lifetime, observe } = dependencies;
-  const { state, method, path, headers, body, retry } = call;
-  const done = observe(target, attempt);
-  const perTry = retry?.perTryTimeoutMs === undefined ? {} : { perTryTimeoutMs: retry.perTryTimeoutMs };
-  const request = { cluster: state.cluster, target, path, method, headers, body: body.forAttempt(), ...perTry };
-  const result = await sendAttempt(fetchUpstream, request, lifetime);
-  done(result);
-  return result;
+type Settled = Exclude<AttemptResult, { kind: "ended" }>;
+
+interface Standing extends Pick<CallDependencies, "lifetime" | "clock" | "random"> {
+  readonly retries: number;
+  readonly hasReconnected: boolean;
 }
 
-function nextStep(call: Call, result: Exclude<AttemptResult, { kind: "ended" }>, so: { retries: number; hasReconnected: boolean }): Again {
-  const { retry, method, body } = call;
+/** Undefined: what there is must do. */
+function nextStep(call: Call, result: Settled, standing: Standing): Again | undefined {
+  const { retry, method, body, state } = call;
   if (!body.isReplayable) return undefined;
-  const outcome: Outcome =
-    result.kind === "failure" ? result : { kind: "response", status: result.response.status, headers: result.response.headers };
-  if (retry && isRetriable(retry.conditions, outcome, method)) return so.retries < retry.retries ? "retry" : undefined;
+  if (isCovered(call, result)) {
+    const { retries, lifetime, clock, random } = standing;
+    const asked = retryAfterMs(outcomeOf(result), { now: clock.now(), remainingMs: lifetime.remainingMs });
+    if (asked === undefined || retries >= (retry?.retries ?? 0)) return undefined;
+    const leave = state.budget.retry();
+    return leave && { kind: "retry", waitMs: Math.max(asked, backoffMs(retries + 1, random)), leave };
+  }
   const isLost =
-    outcome.kind === "failure" && (outcome.failure === "lost" || outcome.failure === "connect-failure" || outcome.failure === "reset");
-  return isLost && isIdempotent(method) && !so.hasReconnected ? "reconnect" : undefined;
+    result.kind === "failure" && (result.failure === "lost" || result.failure === "connect-failure" || result.failure === "reset");
+  return isLost && isIdempotent(method) && !standing.hasReconnected ? { kind: "reconnect" } : undefined;
+}
+
+/** Whether the retry policy has a condition for it. */
+function isCovered({ retry, method }: Call, result: Settled): boolean {
+  return retry !== undefined && isRetriable(retry.conditions, outcomeOf(result), method);
+}
+
+function outcomeOf(result: Settled): Outcome {
+  if (result.kind === "failure") return result;
+  return { kind: "response", status: result.response.status, headers: result.response.headers };
+}
+
+function refusedResult({ refused }: Refusal, { ended }: Lifetime): CallResult {
+  if (refused === "overflow") return { kind: "overflow" };
+  return refused === "none" ? { kind: "no-endpoint" } : { kind: "ended", ending: ended ?? "client" };
+}
+
+function finished(sent: Sent, result: Settled): CallResult {
+  const { target } = sent;
+  if (result.kind === "failure") {
+    sent.over();
+    return { ...result, target };
+  }
+  return { ...result, target, over: () => sent.over(), discard: () => letGo(sent, result) };
+}
+
+/** Lets go of a result that nobody will see. */
+function letGo(sent: Sent, result: AttemptResult): void {
+  if (result.kind === "response") discard(result.response);
+  sent.over();
 }

@@ -63,3 +63,22 @@ const backoffCapMs = 250;
 export function backoffMs(retry: number, random: Random): number {
   return random.float() * Math.min(backoffCapMs, backoffBaseMs * 2 ** (retry - 1));
 }
+
+/** Longer than this nobody is made to wait (Envoy: `rate_limited_retry_back_off.max_interval`). */
+const longestWaitMs = 300_000;
+
+/** The statuses with which `Retry-After` speaks of the request itself (RFC 9110 10.2.3; RFC 6585 4). */
+const waitable: ReadonlySet<number> = new Set([429, 503]);
+
+/**
+ * How long an answer asks to wait before the next attempt, in milliseconds: its `Retry-After`, in seconds or as a date. 0 when it does not
+ * ask, undefined when it asks for longer than `remainingMs` or five minutes: then there is no use in trying again.
+ */
+export function retryAfterMs(outcome: Outcome, { now, remainingMs }: { now: number; remainingMs: number }): number | undefined {
+  if (outcome.kind === "failure" || !waitable.has(outcome.status)) return 0;
+  const text = outcome.headers.get("retry-after");
+  if (text === null) return 0;
+  const asked = /^\d{1,9}$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - now;
+  if (Number.isNaN(asked)) return 0;
+  return asked > Math.min(remainingMs, longestWaitMs) ? undefined : Math.max(0, asked);
+}

@@ -5,15 +5,16 @@ import type { Target } from "../balance/balancer.ts";
 
 /** What `fetch` is given; `encodeResponseBody: "manual"` keeps compressed bodies as they are (workerd). */
 export interface FetchInit {
-  readonly method: string;
+  /** Like `body` absent where a `Request` is fetched, which has both. */
+  readonly method?: string;
   readonly headers: Headers;
-  readonly body: ReadableStream | ArrayBuffer | null;
+  readonly body?: ReadableStream | ArrayBuffer | null;
   readonly redirect: "manual";
   readonly signal: AbortSignal;
   readonly encodeResponseBody: "manual";
 }
 
-export type FetchLike = (url: string, init: FetchInit) => Promise<Response>;
+export type FetchLike = (target: string | Request, init: FetchInit) => Promise<Response>;
 
 /** The Fetcher of each transport that this proxy was given; undefined for the others. */
 export type FetchFor = (transport: Transport) => FetchLike | undefined;

@@ -11,7 +11,7 @@ export interface RawAnswer {
 }
 
 /** Opens a connection to an origin; errors of it are of no interest. */
-function open(origin: string): Socket {
+export function open(origin: string): Socket {
   const { hostname, port } = new URL(origin);
   const socket = connect(Number(port), hostname);
   socket.on("error", () => undefined);

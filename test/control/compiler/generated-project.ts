@@ -137,7 +137,27 @@ const backendService = partial({
     .map((keys) => keys.map((key) => ({ group: `projects/demo/${key}`, balancingMode: "RATE", maxRatePerEndpoint: 1 }))),
   healthChecks: fc.subarray(checks, { maxLength: 1 }).map((names) => names.map((name) => `global/healthChecks/${name}`)),
   customRequestHeaders: fc.constantFrom([], ["X-Key:{secret.s}"]),
+  localityLbPolicy: fc.constantFrom(
+    undefined,
+    "ROUND_ROBIN",
+    "RANDOM",
+    "RING_HASH",
+    "MAGLEV",
+    "WEIGHTED_ROUND_ROBIN",
+    "ORIGINAL_DESTINATION",
+  ),
+  sessionAffinity: fc.constantFrom(undefined, "CLIENT_IP", "HEADER_FIELD", "HTTP_COOKIE", "GENERATED_COOKIE", "STRONG_COOKIE_AFFINITY"),
+  consistentHash: fc.constantFrom({}, { httpHeaderName: "X-User" }, { httpCookie: { name: "c" }, minimumRingSize: "99999999" }),
+  subsetting: fc.constantFrom(undefined, { policy: "CONSISTENT_HASH_SUBSETTING" }),
   connectionDraining: fc.integer({ min: 0, max: 60 }).map((drainingTimeoutSec) => ({ drainingTimeoutSec })),
+});
+
+const trafficPolicy = partial({
+  target: fc.constantFrom("backendServices/s0", "backendServices/s1"),
+  policy: fc.constantFrom(undefined, { kind: "PEAK_EWMA" }, { kind: "LEAST_REQUEST", choices: 3 }),
+  slowStart: fc.constantFrom(undefined, { windowMs: 1000 }),
+  subset: fc.constantFrom(undefined, { selectors: [{ label: "a", header: "X-A" }], fallback: "ANY" }),
+  subsetSize: fc.constantFrom(undefined, 1),
 });
 
 const manager = share.map((size): JsonObject => ({
@@ -190,6 +210,7 @@ const resources = fc.record(
       { networkEndpointType: "INTERNET_FQDN_PORT" },
     ),
     [`${zone}/networkEndpoints/n0`]: fc.constant<JsonObject>({ endpoints: [{ ipAddress: "10.0.0.2", port: 80 }] }),
+    "trafficPolicies/t": trafficPolicy,
     "meshSettings/m": fc.constant<JsonObject>({ tracing: { samplingRatio: 0.5 } }),
     "locations/global/httpRoutes/r0": httpRoute,
     "locations/global/httpRoutes/r1": httpRoute,

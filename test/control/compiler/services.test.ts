@@ -67,6 +67,7 @@ test("the table is made of nothing but the collections that it names", () => {
         portRange: "80",
         network: "projects/demo/global/networks/default",
         target: "projects/demo/global/targetHttpProxies/shop",
+        metadataFilters: [{ filterMatchCriteria: "MATCH_ANY", filterLabels: [{ name: "app", value: "x" }] }],
       },
       [a]: route("a.mesh"),
     },

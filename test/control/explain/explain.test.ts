@@ -3,6 +3,7 @@ import { UserError } from "#base/errors.ts";
 import type { Json } from "#base/json.ts";
 import { writeSnapshot } from "#ir/codec.ts";
 import { Explainer, type SnapshotSource } from "#control/explain/explain.ts";
+import { RefusedLog, type RefusedRequest } from "#control/explain/refused-log.ts";
 import type { Snapshot } from "#ir/snapshot.ts";
 
 /** A service whose only rule redirects to `target`. */
@@ -21,6 +22,7 @@ function snapshot(service: string, target: string): Snapshot {
 
 class Source implements SnapshotSource {
   reads = 0;
+  readonly past = new Map<string, RefusedRequest>();
   readonly #targets = new Map<string, { generation: number; target: string }>();
 
   set(service: string, generation: number, target = `${service}-${generation}`): this {
@@ -34,6 +36,14 @@ class Source implements SnapshotSource {
 
   newest(service: string): { readonly generation: number } | undefined {
     return this.#targets.get(service);
+  }
+
+  observation(): undefined {
+    return undefined;
+  }
+
+  refused(id: string): RefusedRequest | undefined {
+    return this.past.get(id);
   }
 
   bytes(service: string): Uint8Array<ArrayBuffer> | undefined {
@@ -106,5 +116,90 @@ describe("Explainer", () => {
     expect(many.reads).toBe(0);
     ask(0);
     expect(many.reads).toBe(1);
+  });
+});
+
+const refused = (id: string, more: Partial<RefusedRequest> = {}): RefusedRequest => ({
+  id,
+  atMs: 1_000,
+  generation: 1,
+  reason: "no_route",
+  text: "no rule",
+  method: "GET",
+  url: "http://cart.mesh/a?b=1",
+  headers: [{ name: "x-version", value: "2" }],
+  withheld: [],
+  ...more,
+});
+
+describe("the id of an answer of the mesh", () => {
+  it("is explained as its request is", () => {
+    const source = new Source().set("cart.mesh", 1);
+    source.past.set("a1", refused("a1"));
+    const explainer = new Explainer(source);
+    const { past, ...answer } = explainer.explain({ id: "a1" });
+    expect(answer).toEqual(
+      explainer.explain({ method: "GET", url: "http://cart.mesh/a?b=1", headers: [{ name: "x-version", value: "2" }] }),
+    );
+    expect(past).toEqual({
+      request: { id: "a1", method: "GET", url: "http://cart.mesh/a?b=1", headers: [{ name: "x-version", value: "2" }] },
+      answered: { reason: "no_route", text: "no rule", atMs: 1_000, generation: 1 },
+      isOutdated: false,
+      withheld: [],
+    });
+  });
+
+  it("is explained by the newest configuration, and says that this is another", () => {
+    const source = new Source().set("cart.mesh", 2);
+    source.past.set("a1", refused("a1"));
+    expect(new Explainer(source).explain({ id: "a1" })).toMatchObject({ service: "cart.mesh", past: { isOutdated: true } });
+  });
+
+  it.each(["http://nobody.mesh/", "http://cart.mesh*", "nonsense"])("is explained for %s, too", (url) => {
+    const source = new Source().set("cart.mesh", 1);
+    source.past.set("a1", refused("a1", { url }));
+    expect(new Explainer(source).explain({ id: "a1" })).toMatchObject({ matched: false, past: { isOutdated: false } });
+  });
+
+  it.each<[Json, string]>([
+    ["a2", "notFound"],
+    [7, "invalid"],
+  ])("%j is refused as %s", (id, code) => {
+    const explain = (): unknown => new Explainer(new Source()).explain({ id });
+    expect(explain).toThrow(UserError);
+    try {
+      explain();
+    } catch (thrown) {
+      expect((thrown as UserError).faults).toMatchObject([{ code, field: "id" }]);
+    }
+  });
+});
+
+describe("the log of refused requests", () => {
+  const report = (...refusals: RefusedRequest[]) => ({
+    service: "cart.mesh",
+    generation: 1,
+    digest: "",
+    confirmedAtMs: 0,
+    droppedSpans: 0,
+    refusals,
+  });
+
+  it("keeps the newest thousand, of one id the last", () => {
+    const log = new RefusedLog();
+    log.accept(
+      Array.from({ length: 30 }, (_, at) => report(...Array.from({ length: 50 }, (_each, index) => refused(`${at * 50 + index}`)))),
+    );
+    expect([log.get("499"), log.get("500")?.id, log.get("1499")?.id]).toEqual([undefined, "500", "1499"]);
+    log.accept([report(refused("500", { text: "again" }), refused("new"))]);
+    expect([log.get("500")?.text, log.get("501"), log.get("502")?.id]).toEqual(["again", undefined, "502"]);
+  });
+
+  it("bounds what a proxy can put into it", () => {
+    const log = new RefusedLog();
+    const long = "x".repeat(100_000);
+    const headers = Array.from({ length: 5_000 }, () => ({ name: "a", value: long }));
+    log.accept([report(refused("a", { text: long, url: long, headers, reason: long, method: long }))]);
+    expect(JSON.stringify(log.get("a")).length).toBeLessThan(120_000);
   });
 });

@@ -223,6 +223,21 @@ describe("registration", () => {
     ]);
   });
 
+  it("keeps the labels that a VM brings until it brings others", async () => {
+    const body = { group: "legacy", zone: "us-central1-a", name: "app-1", address: "127.0.0.7" };
+    await harness.must("POST", registrations, { ...body, labels: { color: "blue" } });
+    await harness.must("POST", registrations, { ...body, address: "127.0.0.8" });
+    expect(await harness.must("GET", `${vms}/app-1`)).toMatchObject({ labels: { color: "blue" } });
+    await harness.must("POST", registrations, { ...body, labels: { color: "green" } });
+    expect(await harness.must("GET", `${vms}/app-1`)).toMatchObject({ labels: { color: "green" } });
+    for (const labels of ["blue", ["blue"], { color: 1 }]) {
+      expect(await message("POST", registrations, { ...body, labels: labels as unknown as string })).toEqual([
+        400,
+        expect.stringContaining("Invalid value for field 'labels'"),
+      ]);
+    }
+  });
+
   it("names an instance that brings no name after its group", async () => {
     const { name } = await harness.must("POST", registrations, { group: "legacy", zone: "us-central1-a", address: "127.0.0.9" });
     expect(name).toMatch(/^legacy-[0-9a-f]{6}$/);

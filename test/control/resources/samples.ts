@@ -22,6 +22,7 @@ export const samples: Readonly<Record<string, JsonObject>> = {
   targetGrpcProxies: { urlMap: "global/urlMaps/base" },
   forwardingRules: { target: "global/targetHttpProxies/base", loadBalancingScheme: "INTERNAL_SELF_MANAGED", portRange: "80" },
   meshSettings: { tracing: { samplingRatio: 0.5 } },
+  trafficPolicies: { target: "backendServices/base", slowStart: { windowMs: 30_000 } },
   meshes: { interceptionPort: 15001 },
   gateways: { type: "OPEN_MESH", scope: "edge", ports: [80] },
   httpRoutes: {

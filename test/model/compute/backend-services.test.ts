@@ -50,12 +50,33 @@ describe("backend services", () => {
     { name: "b", customRequestHeaders: ["X-Key:{secret.api-key}", "X-Empty:", "host: example.com"] },
     { name: "b", customResponseHeaders: ["X-Cache-Hit: {cdn_cache_status}"] },
     { name: "b", localityLbPolicy: "RING_HASH", consistentHash: { minimumRingSize: "1024" } },
+    {
+      name: "b",
+      consistentHash: { httpCookie: { name: "sid", path: "/a b", ttl: { seconds: "90", nanos: 5 } }, httpHeaderName: "X-User" },
+    },
+    { name: "b", strongSessionAffinityCookie: { name: "stay", ttl: { seconds: 1_209_600 } } },
   ];
   it.each(accepted)("accepts %j", (resource) => {
     expect(faultsOf(backendServices, resource)).toEqual([]);
   });
 
   const refused: readonly (readonly [JsonObject, readonly string[]])[] = [
+    [
+      { name: "b", consistentHash: { httpCookie: { name: "a;b", path: "/; Domain=x" }, httpHeaderName: "x y" } },
+      [
+        "Invalid value for field 'resource.consistentHash.httpCookie.name': 'a;b'. Must be a valid cookie name.",
+        "Invalid value for field 'resource.consistentHash.httpCookie.path': '/; Domain=x'. Must be a path without ';' and control characters.",
+        "Invalid value for field 'resource.consistentHash.httpHeaderName': 'x y'. Must be a valid HTTP header name.",
+      ],
+    ],
+    [
+      { name: "b", strongSessionAffinityCookie: { name: "c", ttl: { seconds: 1_209_601 } } },
+      ["Invalid value for field 'resource.strongSessionAffinityCookie.ttl.seconds': '1209601'. Must be less than or equal to 1209600"],
+    ],
+    [
+      { name: "b", consistentHash: { minimumRingSize: "-1" } },
+      ["Invalid value for field 'resource.consistentHash.minimumRingSize': '-1'. Must be greater than or equal to 0"],
+    ],
     [{ name: "b", timeoutSec: 0 }, ["Invalid value for field 'resource.timeoutSec': '0'. Must be greater than or equal to 1"]],
     [{ name: "b", backends: [{}] }, ["Required field 'resource.backends[0].group' not specified"]],
     [

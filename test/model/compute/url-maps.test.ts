@@ -223,6 +223,18 @@ describe("refused: predicates", () => {
         `Required field '${match}.metadataFilters[0].filterLabels' not specified`,
       ],
     ],
+    [
+      withMatch({ pathTemplateMatch: "/a/{b" }),
+      [`Invalid value for field '${match}.pathTemplateMatch': '/a/{b'. Must be a valid path template: '{' is not closed.`],
+    ],
+    [
+      withMatch({ regexMatch: "/([a-z]{1,50}){1,20}" }),
+      [
+        expect.stringMatching(
+          /^Invalid value for field '.*regexMatch': .* The expression is too complex: its RE2 program size is \d+, at most 100 is allowed\.$/,
+        ) as string,
+      ],
+    ],
   ];
   it.each(rows)("%j", (resource, messages) => {
     expect(faultsOf(urlMaps, resource)).toEqual(messages);
@@ -234,6 +246,15 @@ describe("refused: actions", () => {
   const conditions =
     "5xx, gateway-error, connect-failure, retriable-4xx, refused-stream, cancelled, deadline-exceeded, internal, resource-exhausted, unavailable";
   const rows: readonly (readonly [JsonObject, readonly string[]])[] = [
+    [
+      withRouteRule({
+        matchRules: [{ pathTemplateMatch: "/a/{b}" }, { prefixMatch: "/c" }],
+        routeAction: { urlRewrite: { pathTemplateRewrite: "/{b}" } },
+      }),
+      [
+        `Invalid value for field '${action}.urlRewrite.pathTemplateRewrite': '/{b}'. Must be a valid rewrite: the path template has no variable 'b'.`,
+      ],
+    ],
     [
       withRouteRule({ service: "", routeAction: { weightedBackendServices: [{ weight: 1001 }] } }),
       [

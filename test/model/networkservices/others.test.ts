@@ -102,6 +102,12 @@ describe("meshes, routes and policies", () => {
     [secrets, { name: "projects/p/secrets/Api_Key-1", replication: { automatic: {} }, labels: { a: "b" } }, []],
     [secrets, { name: "a.b" }, ["Invalid value for field 'resource.name': 'a.b'. Must be a match of regex '[A-Za-z0-9_-]{1,255}'"]],
     [meshSettings, { name: "m", tracing: { samplingRatio: 0.5 } }, []],
+    [meshSettings, { name: "m", proxyLabels: { a: "b" }, paths: { mergeSlashes: true }, limits: { urlBytes: 1 } }, []],
+    [
+      meshSettings,
+      { name: "m", limits: { requestHeaders: -1 } },
+      ["Invalid value for field 'resource.limits.requestHeaders': '-1'. Must be greater than or equal to 0"],
+    ],
     [
       meshSettings,
       { name: "m", tracing: { samplingRatio: 1.5 } },

@@ -4,6 +4,8 @@ import { seededRandom } from "#base/random.ts";
 import { importMasterKey, seal } from "#base/seal.ts";
 import { keys } from "#ir/snapshot.ts";
 import { BusHost } from "#proxy/config/bus-host.ts";
+import { Refusals } from "#proxy/config/refusals.ts";
+import type { Observation } from "#proxy/filters/explain-backend.ts";
 import type { ProxyHost, ProxyReport } from "#proxy/config/host.ts";
 import { ConfigKeeper } from "#proxy/config/keeper.ts";
 import { cluster, endpoint, group, ManualClock, MemoryBus, project, routeTo, rule, snapshot } from "../fixture.ts";
@@ -47,14 +49,17 @@ function setUp() {
       report: async (_, rows) => (faults.probe ? misbehave(faults.probe) : void reports.push(...rows)),
     },
   });
-  const keeper = new ConfigKeeper({ service, host, clock, random: seededRandom(1), refreshMs: 1000, droppedSpans: () => 0 });
+  const refusals = new Refusals();
+  const seen: Record<string, Observation> = {};
+  const observing = { droppedSpans: () => 0, backends: () => seen, refusals };
+  const keeper = new ConfigKeeper({ service, host, clock, random: seededRandom(1), refreshMs: 1000, ...observing });
   const port = () => keeper.current?.compiled.snapshot.clusters["cart"]?.groups[0]?.endpoints[0]?.port;
   const putSecret = async (secretVersion: number, text: string) =>
     bus.values.set(
       keys.secret(project, "token", secretVersion),
       await seal(masterKey, { project, name: "token", version: secretVersion }, new Uint8Array(new TextEncoder().encode(text))),
     );
-  return { bus, clock, faults, reports, keeper, port, putSecret };
+  return { bus, clock, faults, reports, keeper, port, putSecret, refusals, seen };
 }
 
 describe("what is in force", () => {
@@ -322,5 +327,58 @@ describe("secrets", () => {
     await putSecret(1, "late");
     await keeper.refresh();
     expect(keeper.current?.secrets.reveal("token")).toBe("late");
+  });
+});
+
+describe("besides what is in force, the report tells", () => {
+  const refusal = {
+    atMs: 1,
+    generation: 1,
+    reason: "no_route",
+    text: "no rule",
+    method: "GET",
+    url: "http://a/",
+    headers: [],
+    withheld: [],
+  };
+  const refused = (id: string): Parameters<Refusals["add"]>[0] => ({
+    ...refusal,
+    id,
+  });
+
+  test("what was refused, once, and again when nobody heard it", async () => {
+    const { bus, faults, keeper, refusals, reports } = setUp();
+    bus.publish(version(1));
+    await keeper.refresh();
+    refusals.add(refused("a"));
+    faults.probe = "throws";
+    await keeper.refresh();
+    refusals.add(refused("b"));
+    delete faults.probe;
+    await keeper.refresh();
+    await keeper.refresh();
+    const told = reports.map((report) => (report.refusals ?? []).map(({ id }) => id));
+    expect(told).toEqual([[], ["a", "b"]]);
+  });
+
+  test("no more than the newest fifty", async () => {
+    const { keeper, refusals, reports } = setUp();
+    for (let index = 0; index < 1_000; index++) refusals.add(refused(String(index)));
+    await keeper.refresh();
+    expect(reports[0]?.refusals?.map(({ id }) => id)).toEqual(Array.from({ length: 50 }, (_, index) => String(950 + index)));
+  });
+
+  test("that an endpoint was ejected, at once; other numbers with the next report", async () => {
+    const { keeper, reports, seen } = setUp();
+    await keeper.refresh();
+    seen["cart"] = { ejected: [], active: 1, overflows: 0 };
+    await keeper.refresh();
+    expect(reports).toHaveLength(2);
+    seen["cart"] = { ejected: [], active: 7, overflows: 3 };
+    await keeper.refresh();
+    expect(reports).toHaveLength(2);
+    seen["cart"] = { ejected: ["g/vm"], active: 7, overflows: 3 };
+    await keeper.refresh();
+    expect(reports.at(-1)?.backends).toEqual({ cart: { ejected: ["g/vm"], active: 7, overflows: 3 } });
   });
 });

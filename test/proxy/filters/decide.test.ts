@@ -27,7 +27,8 @@ describe("rewrite", () => {
     [{ kind: "any" }, "/api/", "/x", "/api/x"],
     [{ kind: "any" }, "/", "/x", "/x"],
     [prefix("/a"), "b", "/a/c", "/b/c"],
-    [prefix("/%2Fa"), "/b", "/%2Fa%00/..;/c", "/b%00/..;/c"],
+    [prefix("/%2Fa"), "/b", "/%2Fa%01/..;/c", "/b%01/..;/c"],
+    [prefix("/a"), "/b", "/x/../a/%2e/c", "/b/c"],
   ])("of %j to %s: %s becomes %s", (...row) => {
     const [path, replacement, target, result] = row;
     expect(routed({ prefix: replacement }, path, target)).toEqual({ authority: "cart.shop.mesh", target: result });
@@ -35,6 +36,16 @@ describe("rewrite", () => {
 
   it("of the host leaves the path alone", () => {
     expect(routed({ host: "new.mesh" }, prefix("/"), "/x//y?q=%2F#gone")).toEqual({ authority: "new.mesh", target: "/x//y?q=%2F" });
+  });
+
+  it.each<[string, string, string, string]>([
+    ["/users/{id}/{rest=**}", "/u/{rest}/of-{id}", "/users/7/a/b?q=1", "/u/a/b/of-7?q=1"],
+    ["/{a=x/*}/*.ts", "/{a}/seg", "/x/1/2.ts", "/x/1/seg"],
+    ["/plain", "/fixed", "/plain", "/fixed"],
+    ["/**", "/all", "/", "/all"],
+  ])("of template %s to %s: %s becomes %s", (...row) => {
+    const [value, template, target, result] = row;
+    expect(routed({ template }, { kind: "template", value }, target)).toEqual({ authority: "cart.shop.mesh", target: result });
   });
 
   it("of both the last match's prefix counts, not the rule's first", () => {
@@ -60,8 +71,7 @@ describe("decide", () => {
       target: "/x?y",
       requestHeaders,
       responseHeaders: [],
-      timeoutMs: 1500,
-      retry,
+      action: list[0]?.action,
     });
   });
 
@@ -118,7 +128,7 @@ describe("decide", () => {
     "?",
     "#",
     "/%",
-    "/%00/\0/\ud800",
+    "/%01/\0/\ud800",
     `/${"a".repeat(16_384)}`,
     `/?${"q=1&".repeat(4_000)}`,
     "//evil",
@@ -137,10 +147,43 @@ describe("decide", () => {
   });
 });
 
+describe("paths that are refused", () => {
+  const list = rules({ action: routeTo("a") });
+  it.each(["/%00", "/%c0%af", "/x%2f..%2fadmin"])("%s: no rule is asked", (target) => {
+    const trace: TraceStep[] = [];
+    expect(decide(compiled(snapshotOf(list)), request(target), trace)).toMatchObject({ kind: "refused" });
+    expect(trace).toEqual([]);
+  });
+
+  it("depend on the service's policy", () => {
+    const paths = { escapedSlashes: "DECODE", mergeSlashes: true } as const;
+    expect(decide(compiled(snapshotOf(list, { paths })), request("/a%2f%2fb?c=%2f"))).toMatchObject({ target: "/a/b?c=%2f" });
+    const strict = { escapedSlashes: "REJECT", mergeSlashes: false } as const;
+    expect(decide(compiled(snapshotOf(list, { paths: strict })), request("/a%2fb"))).toMatchObject({ kind: "refused" });
+  });
+
+  it("predicates on :path see the canonical path, too", () => {
+    const headers = [{ name: ":path", test: { kind: "exact", value: "/admin?x" } }] as const;
+    const guarded = rules({ action: routeTo("a"), matches: [match({ kind: "any" }, headers)] });
+    expect(decide(compiled(snapshotOf(guarded)), request("/a/..//../admin?x")).kind).toBe("route");
+  });
+});
+
+describe("faults", () => {
+  it.each([
+    { kind: "route", action: routeTo("a") },
+    { kind: "redirect", action: { kind: "redirect", status: 301, path: "/x" } },
+    { kind: "directResponse", action: { kind: "directResponse", status: 200, body: { text: "" } } },
+  ] as const)("of a $kind are taken over", ({ action }) => {
+    const fault = { delay: { ms: 5, percent: 50 }, abort: { status: 503, percent: 1 } };
+    expect(decide(compiled(snapshotOf(rules({ action, fault }))), request("/"))).toMatchObject({ kind: action.kind, fault });
+  });
+});
+
 describe("the order of filters", () => {
   it("names each filter once, with a reason", () => {
     const names = order.map(({ filter }) => filter.name);
-    expect(names).toEqual(["header-actions", "redirect", "direct-response", "rewrite", "route"]);
+    expect(names).toEqual(["header-actions", "cors", "rate-limit", "fault", "redirect", "direct-response", "rewrite", "route"]);
     for (const { reason } of order) expect(reason.length).toBeGreaterThan(20);
   });
 });

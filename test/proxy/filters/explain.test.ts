@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
+import type { Cluster } from "#ir/cluster.ts";
 import type { HeaderMutation } from "#ir/route.ts";
 import { explain } from "#proxy/filters/explain.ts";
+import { explainBackend } from "#proxy/filters/explain-backend.ts";
 import { cluster, compiled, destination, match, noMutation, prefix, request, routeTo, rules, snapshotOf } from "../snapshots.ts";
 
 const mutation = (part: Partial<HeaderMutation>): HeaderMutation => ({ ...noMutation, ...part });
@@ -31,9 +33,10 @@ describe("explain", () => {
       matched: true,
       rule: { resource: "httpRoutes/test", index: 0 },
       action: "route",
-      destinations: [{ backendService: "cart-v1", weight: 3 }],
+      destinations: [{ backendService: "cart-v1", weight: 3, balancing: { policy: { kind: "ROUND_ROBIN" } }, endpoints: [] }],
       upstream: {
         url: "https://cart.internal/v1/7?full=1",
+        method: "GET",
         headersToSet: [
           { name: "X-Add", value: "1" },
           { name: "x-level", value: "rule" },
@@ -110,5 +113,72 @@ describe("explain", () => {
   it("of a route without destinations gives the URL all the same", () => {
     const list = rules({ action: routeTo("a", { destinations: [] }) });
     expect(explain(compiled(snapshotOf(list)), request("/x")).upstream?.url).toBe("http://cart.shop.mesh/x");
+  });
+
+  it("of several destinations gives the headers of each", () => {
+    const own = [mutation({ set: [["X-Own", "1"]] })];
+    const list = rules({ action: routeTo("v1", { destinations: [destination("v1", { requestHeaders: own }), destination("v2")] }) });
+    const { destinations } = explain(compiled(snapshotOf(list)), request("/"));
+    expect(destinations?.map(({ headers }) => headers?.headersToSet)).toEqual([[{ name: "X-Own", value: "1" }], []]);
+  });
+
+  it("names the policies in force", () => {
+    const attempts = { retry: { conditions: ["5xx"], retries: 2 }, hedge: { afterMs: 50, attempts: 3 } } as const;
+    const times = { idleTimeoutMs: 1_000, maxStreamDurationMs: 5_000 };
+    const fault = { delay: { ms: 10, percent: 5 } };
+    const list = rules(
+      {
+        action: routeTo("a", { ...attempts, ...times, mirror: { cluster: "a", percent: 10 } }),
+        fault,
+        rateLimits: [{ perSecond: 5, burst: 10 }],
+      },
+      { action: { kind: "directResponse", status: 200, body: { text: "" } } },
+    );
+    const ready = compiled(snapshotOf(list, { clusters: { a: cluster("copy") } }));
+    expect(explain(ready, request("/")).policies).toEqual({
+      ...attempts,
+      ...times,
+      fault,
+      mirror: { backendService: "copy", percent: 10 },
+      rateLimits: [{ perSecond: 5, burst: 10 }],
+    });
+    const plain = compiled(snapshotOf(rules({ action: routeTo("a") })));
+    expect(explain(plain, request("/"))).not.toHaveProperty("policies");
+  });
+
+  it("of a path that no rule is asked about says why", () => {
+    const answer = explain(compiled(snapshotOf(rules({ action: routeTo("a") }))), request("/a%00b"));
+    expect(answer).toMatchObject({ matched: false, action: "none", refused: expect.stringContaining("%00") as unknown, trace: [] });
+  });
+});
+
+describe("explain of a backend service", () => {
+  const group = "zones/z/instanceGroups/g";
+  const endpoint = (index: number) =>
+    ({ instance: `vm-${index}`, address: `10.0.0.${index % 250}`, port: 80, zone: "z", health: "HEALTHY" }) as const;
+  const backend = (count: number, more: Partial<Cluster> = {}): Cluster =>
+    cluster("a", {
+      groups: [{ group, capacityScaler: 1, endpoints: Array.from({ length: count }, (_, index) => endpoint(index)) }],
+      ...more,
+    });
+
+  it("lists its policies and its endpoints, with what the proxy reported", () => {
+    const circuitBreakers = { maxRequests: 10 };
+    const ready = backend(2, { policy: { kind: "LEAST_REQUEST", choices: 2 }, circuitBreakers });
+    const observed = { ejected: [`${group}/vm-1`, `${group}/vm-9`], active: 10, limit: 10, overflows: 3 };
+    expect(explainBackend(ready, observed)).toEqual({
+      balancing: { policy: { kind: "LEAST_REQUEST", choices: 2 }, circuitBreakers },
+      endpoints: [
+        { ...endpoint(0), group },
+        { ...endpoint(1), group, ejected: true },
+      ],
+      circuit: { state: "open", active: 10, limit: 10, overflows: 3 },
+    });
+    expect(explainBackend(ready, { ejected: [], active: 9, overflows: 0 }).circuit).toEqual({ state: "closed", active: 9, overflows: 0 });
+  });
+
+  it("says nothing of circuits that nobody reported, and ends long lists", () => {
+    const { circuit, endpoints, endpointsOmitted } = explainBackend(backend(1_000), undefined);
+    expect([circuit, endpoints?.length, endpointsOmitted]).toEqual([undefined, 200, 800]);
   });
 });

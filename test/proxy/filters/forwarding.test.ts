@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { forwardRequestHeaders, forwardResponseHeaders, type Hop } from "#proxy/filters/forwarding.ts";
 import type { HeaderSource } from "../snapshots.ts";
 
-const hop: Hop = { scheme: "https", authority: "cart.shop.mesh", clientAddress: "10.0.0.9" };
+const hop: Hop = { method: "GET", scheme: "https", authority: "cart.shop.mesh", clientAddress: "10.0.0.9" };
 const added = { "x-forwarded-proto": "https", "x-forwarded-host": "cart.shop.mesh", "x-forwarded-for": "10.0.0.9", via: "1.1 wayside" };
 
 function forwarded(headers: HeaderSource, way: Hop = hop): Record<string, string> {
@@ -46,8 +46,27 @@ describe("headers of a request that is sent on", () => {
     expect(forwarded(headers)).toEqual({ ...added, "x-forwarded-for": "1.2.3.4, 10.0.0.9", via: "1.0 other, 1.1 wayside" });
   });
 
+  it.each<[string, string, string, string]>([
+    ["OPTIONS", "1", "0", "OPTIONS"],
+    ["TRACE", "10", "9", "TRACE"],
+    ["GET", "1", "1", "any other method"],
+    ["OPTIONS", "x", "x", "what is no number"],
+  ])("counts Max-Forwards of %s down from %s to %s: %s", (method, given, left) => {
+    expect(forwarded({ "max-forwards": given }, { ...hop, method })).toHaveProperty("max-forwards", left);
+  });
+
+  it("continues Forwarded where it is in use (RFC 7239)", () => {
+    expect(forwarded({ forwarded: "for=1.2.3.4" })).toHaveProperty(
+      "forwarded",
+      'for=1.2.3.4, for=10.0.0.9;host="cart.shop.mesh";proto=https',
+    );
+    const way: Hop = { method: "GET", scheme: "http", authority: "a:81", clientAddress: "2001:db8::1" };
+    expect(forwarded({ forwarded: "x" }, way)).toHaveProperty("forwarded", 'x, for="[2001:db8::1]";host="a:81";proto=http');
+    expect(forwarded({})).not.toHaveProperty("forwarded");
+  });
+
   it("leaves x-forwarded-for alone where the runtime does not tell the caller's address", () => {
-    const way: Hop = { scheme: "http", authority: "a" };
+    const way: Hop = { method: "GET", scheme: "http", authority: "a" };
     expect(forwarded({}, way)).not.toHaveProperty("x-forwarded-for");
     expect(forwarded({ "x-forwarded-for": "1.2.3.4" }, way)).toHaveProperty("x-forwarded-for", "1.2.3.4");
   });

@@ -1,15 +1,29 @@
 import { describe, expect, it } from "vitest";
 import type { HeaderMutation } from "#ir/route.ts";
 import { decide } from "#proxy/filters/decide.ts";
-import { applyAll, applyRequestHeaders, applyResponseHeaders, type Chosen } from "#proxy/filters/header-actions/apply.ts";
+import {
+  applyAll,
+  applyRequestHeaders,
+  applyResponseHeaders,
+  type Chosen,
+  type HeaderSources,
+} from "#proxy/filters/header-actions/apply.ts";
 import { type HeaderSource, cluster, compiled, destination, noMutation, request, routeTo, rules, snapshotOf } from "../snapshots.ts";
 
-const none = (): undefined => undefined;
+const variables: Readonly<Record<string, string>> = { client_region: "CH", client_city: "Z\u00fcrich \u4e1c\n" };
+const sourcesOf = (secret: HeaderSources["secret"]): HeaderSources => ({ secret, variable: (name) => variables[name] ?? "" });
+const none = sourcesOf(() => undefined);
 const mutation = (part: Partial<HeaderMutation>): HeaderMutation => ({ ...noMutation, ...part });
 
 function after(mutations: readonly HeaderMutation[], headers: HeaderSource, secrets: Record<string, string> = {}): Record<string, string> {
   const result = new Headers(headers);
-  expect(applyAll(result, mutations, (name) => secrets[name])).toEqual({ kind: "applied" });
+  expect(
+    applyAll(
+      result,
+      mutations,
+      sourcesOf((name) => secrets[name]),
+    ),
+  ).toEqual({ kind: "applied" });
   return Object.fromEntries(result);
 }
 
@@ -60,9 +74,22 @@ describe("secrets in header values", () => {
   it.each([undefined, "", "\n", "a\nb", "a\0b", "schlüssel\u0100"])("%j cannot be sent: the answer says which secret", (value) => {
     for (const part of [bearer, mutation({ add: [["x", [{ secret: "key" }]]] })]) {
       const headers = new Headers({ authorization: "before" });
-      expect(applyAll(headers, [part], () => value)).toEqual({ kind: "secret_unavailable", secret: "key" });
+      expect(
+        applyAll(
+          headers,
+          [part],
+          sourcesOf(() => value),
+        ),
+      ).toEqual({ kind: "secret_unavailable", secret: "key" });
       expect(headers.has("x")).toBe(false);
       expect(headers.get("authorization")).toBe("before");
     }
+  });
+});
+
+describe("variables in header values", () => {
+  it("are put in when the request is there, empty when not known, and never break a header", () => {
+    const value = ["r=", { variable: "client_region" }, ";c=", { variable: "client_city" }, ";p=", { variable: "client_port" }] as const;
+    expect(after([mutation({ set: [["X-Client", value]] })], {})).toEqual({ "x-client": "r=CH;c=Z\u00fcrich ;p=" });
   });
 });

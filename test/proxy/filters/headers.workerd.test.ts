@@ -13,7 +13,7 @@ describe("in workerd", () => {
       ["connection", "x-hop"],
       ["x-hop", "1"],
     ]);
-    forwardRequestHeaders(headers, { scheme: "http", authority: "a.mesh" });
+    forwardRequestHeaders(headers, { method: "GET", scheme: "http", authority: "a.mesh" });
     expect(headers.get("cookie")).toBe("a=1; b=2");
     expect(headers.has("x-hop")).toBe(false);
     const response = new Headers([
@@ -28,12 +28,15 @@ describe("in workerd", () => {
 
   it.each(["a\nb", "a\0b", "\u0100"])("a secret %j is refused before the runtime throws", (secret) => {
     const mutation = { remove: [], set: [["x", [{ secret: "s" }]]], add: [] } as const;
-    expect(applyAll(new Headers(), [mutation], () => secret)).toEqual({ kind: "secret_unavailable", secret: "s" });
+    expect(applyAll(new Headers(), [mutation], { secret: () => secret, variable: () => "" })).toEqual({
+      kind: "secret_unavailable",
+      secret: "s",
+    });
   });
 
   it("text of obs-text characters is a legal value", () => {
     const headers = new Headers();
-    applyAll(headers, [{ remove: [], set: [["x", "\u00e9\t1"]], add: [] }], () => undefined);
+    applyAll(headers, [{ remove: [], set: [["x", "\u00e9\t1"]], add: [] }], { secret: () => undefined, variable: () => "" });
     expect(headers.get("x")).toBe("\u00e9\t1");
   });
 

@@ -3,6 +3,7 @@ import { seededRandom } from "#base/random.ts";
 import { backoffMs, isIdempotent } from "#proxy/upstream/retry.ts";
 import { failureOfError, failureOfStatus, urlOf } from "#proxy/upstream/transport.ts";
 import { targetOf } from "#proxy/balance/balancer.ts";
+import { StatsBook } from "#proxy/balance/stats.ts";
 import { cluster, endpoint } from "../fixture.ts";
 
 test.each([
@@ -47,7 +48,7 @@ test("statuses of Cloudflare's edge are failures over the public internet alone"
 
 test("a target cannot reach beyond its authority", () => {
   const upstream = cluster("app", []);
-  const target = targetOf("g", endpoint("vm", "10.0.0.1", { port: 80 }));
+  const target = targetOf("g", endpoint("vm", "10.0.0.1", { port: 80 }), { stats: new StatsBook(), now: 0 });
   expect(urlOf(upstream, target, "/a?b")).toBe("http://10.0.0.1:80/a?b");
   expect(new URL(urlOf(upstream, target, "@evil.example/")).hostname).toBe("10.0.0.1");
 });

@@ -25,17 +25,20 @@ interface Registration {
   readonly name: string;
   readonly address: string;
   readonly port: number | undefined;
+  /** Undefined: those that it has. */
+  readonly labels: JsonObject | undefined;
 }
 
 /** The same name again in the same group replaces address and port: that is how a VM comes back after a restart. */
 function register(call: Call): Result {
-  const { group, name, address, port } = registrationOf(call);
+  const { group, name, address, port, labels } = registrationOf(call);
   const { store } = call.context;
   const scope = scopeOf(group.key);
   const key = keyOf(scope, "instances", name);
   const kind = requireKind("instances");
   const before = store.get(key);
-  const input: JsonObject = { ...before?.resource, name, networkInterfaces: [{ networkIP: address }] };
+  const networkInterfaces = [{ networkIP: address }];
+  const input: JsonObject = { ...before?.resource, name, networkInterfaces, ...(labels && { labels }) };
   const changes = save(call, { kind, key, ...(before ? { before } : {}) }, draft(call, kind, { key, input }));
   const member: GroupMember = { name, address, instance: key, ...(port === undefined ? {} : { port }) };
   const members = membersKey(scope, group.name);
@@ -59,7 +62,10 @@ function registrationOf(call: Call): Registration {
   if (typeof address !== "string") throw invalid("address", address, "It must be text.");
   if (body["name"] !== undefined && typeof body["name"] !== "string") throw invalid("name", body["name"], "It must be text.");
   const name = body["name"] ?? `${group.name.slice(0, 50)}-${randomHex(call.context.random, 3)}`;
-  return { group, name, address, port: portIn(body["port"]) };
+  const { labels = null } = body;
+  const isMap = isJsonObject(labels) && Object.values(labels).every((value) => typeof value === "string");
+  if (labels !== null && !isMap) throw invalid("labels", labels, "It must be an object of text.");
+  return { group, name, address, port: portIn(body["port"]), labels: isMap ? labels : undefined };
 }
 
 /** By reference, by name within `zone`, or by a name that is the only one of its kind. */

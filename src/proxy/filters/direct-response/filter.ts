@@ -7,6 +7,8 @@ export const directResponse: Filter = {
     const { action, rule } = exchange.rule;
     if (action.kind !== "directResponse") return undefined;
     const { status, body } = action;
-    return { kind: "directResponse", rule: rule.ref, status, body, responseHeaders: exchange.responseHeaders };
+    const { fault, rateLimits, responseHeaders } = exchange;
+    const policies = { ...(fault && { fault }), ...(rateLimits && { rateLimits }) };
+    return { kind: "directResponse", rule: rule.ref, status, body, responseHeaders, ...policies };
   },
 };

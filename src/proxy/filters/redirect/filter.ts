@@ -13,7 +13,9 @@ export const redirect: Filter = {
     if (action.kind !== "redirect") return undefined;
     const { status } = action.redirect;
     const location = locationOf(exchange, action.redirect);
-    return { kind: "redirect", rule: rule.ref, status, location, responseHeaders: exchange.responseHeaders };
+    const { fault, rateLimits, responseHeaders } = exchange;
+    const policies = { ...(fault && { fault }), ...(rateLimits && { rateLimits }) };
+    return { kind: "redirect", rule: rule.ref, status, location, responseHeaders, ...policies };
   },
 };
 

@@ -6,19 +6,19 @@ export const route: Filter = {
   apply: (exchange) => {
     const { action, rule } = exchange.rule;
     if (action.kind !== "route") return undefined;
-    const { destinations, timeoutMs, retry } = action.route;
-    const { authority, target, requestHeaders, responseHeaders } = exchange;
+    const { authority, target, requestHeaders, responseHeaders, fault, rateLimits } = exchange;
     return {
       kind: "route",
       rule: rule.ref,
-      destinations,
+      destinations: action.route.destinations,
       totalWeight: action.totalWeight,
       authority,
       target,
       requestHeaders,
       responseHeaders,
-      timeoutMs,
-      ...(retry && { retry }),
+      action: action.route,
+      ...(fault && { fault }),
+      ...(rateLimits && { rateLimits }),
     };
   },
 };

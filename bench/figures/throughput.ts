@@ -1,0 +1,79 @@
+/** The proxy in workerd against a Worker that only passes requests on: throughput, the cost of tracing, and what is added at one connection. */
+import { alternate, type Figure, measured, median, ratios, type Result, type Settings } from "../figure.ts";
+import { saturate } from "../runtime/load.ts";
+import { collector, upstream, upstreamPort } from "../runtime/upstream.ts";
+import { type Server, startBare, startProxy } from "../runtime/workerd.ts";
+import { type Shape, snapshotOf, spread, targetsOf } from "../snapshots.ts";
+
+const throughput: Figure = {
+  name: "throughput: 100 rules, 10 endpoints, tracing 1 % ÷ bare Worker",
+  key: "throughput",
+  bound: "at least",
+  must: 0.8,
+  aim: 0.95,
+  unit: "×",
+};
+const rules: Figure = { name: "10,000 rules, 1,000 endpoints ÷ 100 rules", key: "rules", bound: "at least", must: 0.95, aim: 1, unit: "×" };
+const tracing: Figure = { name: "tracing 100 % ÷ tracing 0 %", key: "tracing", bound: "at least", must: 0.85, aim: 0.95, unit: "×" };
+const latency: Figure = {
+  name: "p50 at one connection ÷ bare Worker",
+  key: "latency",
+  bound: "at most",
+  must: 1.25,
+  aim: 1.1,
+  unit: "×",
+};
+
+export const figures = [throughput, rules, tracing, latency];
+
+const few: Shape = { rules: 100, endpoints: 10, kind: "mixed", port: upstreamPort, samplingRatio: 0.01 };
+const many: Shape = { ...few, rules: 10_000, endpoints: 1_000 };
+const connections = 16;
+
+/** Targets of as many rules, whatever the number of rules, so that the load generator does the same for all. */
+function targets(shape: Shape): string[] {
+  return targetsOf(shape, spread(shape, 99));
+}
+
+interface Side {
+  readonly server: Server;
+  readonly targets: readonly string[];
+}
+
+export async function measureThroughput(settings: Settings): Promise<Result[]> {
+  const { rounds, seconds, progress } = settings;
+  const proxy = async (shape: Shape): Promise<Side> => ({
+    server: await startProxy({ snapshot: snapshotOf(shape), collector }),
+    targets: targets(shape),
+  });
+  const sides = {
+    bare: { server: await startBare(upstream), targets: targets(few) },
+    few: await proxy(few),
+    many: await proxy(many),
+    untraced: await proxy({ ...few, samplingRatio: 0 }),
+    traced: await proxy({ ...few, samplingRatio: 1 }),
+  };
+  const rate = async ({ server, targets: wanted }: Side): Promise<number> =>
+    (await saturate({ origin: server.origin, connections, seconds, targets: wanted })).requestsPerSecond;
+  const p50 = async ({ server, targets: wanted }: Side): Promise<number> =>
+    (await saturate({ origin: server.origin, connections: 1, seconds, targets: wanted })).p50;
+  progress("throughput at 16 connections");
+  const rates = await alternate(rounds, {
+    bare: () => rate(sides.bare),
+    few: () => rate(sides.few),
+    many: () => rate(sides.many),
+    untraced: () => rate(sides.untraced),
+    traced: () => rate(sides.traced),
+  });
+  progress("latency at one connection");
+  const latencies = await alternate(rounds, { bare: () => p50(sides.bare), few: () => p50(sides.few) });
+  for (const { server } of Object.values(sides)) await server.stop();
+  const perSecond = (name: keyof typeof rates): string => `${Math.round(median(rates[name])).toLocaleString("en")}/s`;
+  const milliseconds = (name: keyof typeof latencies): string => `${median(latencies[name]).toFixed(3)} ms`;
+  return [
+    measured(throughput, ratios(rates.few, rates.bare), `${perSecond("few")} ÷ ${perSecond("bare")}`),
+    measured(rules, ratios(rates.many, rates.few), `${perSecond("many")} ÷ ${perSecond("few")}`),
+    measured(tracing, ratios(rates.traced, rates.untraced), `${perSecond("traced")} ÷ ${perSecond("untraced")}`),
+    measured(latency, ratios(latencies.few, latencies.bare), `${milliseconds("few")} ÷ ${milliseconds("bare")}`),
+  ];
+}

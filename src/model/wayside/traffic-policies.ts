@@ -1,0 +1,127 @@
+import { checkHeaderName } from "../check/headers.ts";
+import { checkNetworkName } from "../check/names.ts";
+import type { Report } from "../check/report.ts";
+import { defineKind } from "../define.ts";
+import type { Kind } from "../kind.ts";
+import { list, message, number, text, textMap, type Reading } from "../schema.ts";
+
+const schema = message({
+  name: text,
+  target: text,
+  policy: message({ kind: text, choices: number }),
+  slowStart: message({ windowMs: number, aggression: number, minWeightPercent: number }),
+  subset: message({ selectors: list(message({ label: text, header: text })), fallback: text, defaultLabels: textMap }),
+  subsetSize: number,
+  zone: text,
+  panicPercent: number,
+  maxRequestsPerEndpoint: number,
+  adaptiveConcurrency: message({ minConcurrency: number, maxConcurrency: number }),
+  hedge: message({ afterMs: number, attempts: number }),
+  rateLimits: list(message({ perSecond: number, burst: number, header: text, status: number, body: text })),
+});
+
+export type TrafficPolicy = Reading<typeof schema>;
+
+/** What a policy for a backend service may say; all else is about routes. */
+const ofBackends = [
+  "policy",
+  "slowStart",
+  "subset",
+  "subsetSize",
+  "zone",
+  "panicPercent",
+  "maxRequestsPerEndpoint",
+  "adaptiveConcurrency",
+] as const;
+const ofRoutes = ["hedge", "rateLimits"] as const;
+
+const targets = ["backendServices", "httpRoutes", "grpcRoutes", "urlMaps"];
+
+/**
+ * What Google's backend services and routes have no field for, and the mesh can do. `target` is `backendServices/x`, `httpRoutes/x`,
+ * `grpcRoutes/x` or `urlMaps/x`; of several policies for one target the first by name that has a field gives it.
+ *
+ * For a backend service: `policy` takes the place of `localityLbPolicy` (PEAK_EWMA, or LEAST_REQUEST with more than two `choices`);
+ * `slowStart`; `subset` by labels of instances (of the template, of the registered VM, and an endpoint's annotations), which headers of
+ * requests name; `subsetSize`, how many endpoints each proxy uses; `zone`, where the proxies count themselves; `panicPercent`, default 50;
+ * `maxRequestsPerEndpoint`; `adaptiveConcurrency`.
+ * For a route, and all of its rules: `hedge`, `rateLimits`.
+ */
+export const trafficPolicies: Kind<TrafficPolicy> = defineKind({
+  api: "wayside",
+  collection: "trafficPolicies",
+  singular: "trafficPolicy",
+  kind: "wayside#trafficPolicy",
+  scopes: ["project"],
+  verbs: ["insert", "get", "list", "patch", "update", "delete"],
+  message: "TrafficPolicy",
+  fingerprint: false,
+  outputOnly: ["kind"],
+  schema,
+  check: (policy, report) => {
+    checkNetworkName(report, policy.name);
+    checkTarget(report, policy);
+    checkChoice(report, policy);
+    report.range("resource.panicPercent", policy.panicPercent, [0, 100]);
+    report.range("resource.maxRequestsPerEndpoint", policy.maxRequestsPerEndpoint, [1, 1_000_000]);
+    const { minConcurrency, maxConcurrency } = policy.adaptiveConcurrency ?? {};
+    report.range("resource.adaptiveConcurrency.minConcurrency", minConcurrency, [1, 1_000_000]);
+    report.range("resource.adaptiveConcurrency.maxConcurrency", maxConcurrency, [minConcurrency ?? 1, 1_000_000]);
+    checkRouteFields(report, policy);
+  },
+  references: ({ target }) => [{ field: "resource.target", value: target, collections: targets }],
+});
+
+function checkTarget(report: Report, policy: TrafficPolicy): void {
+  const { target } = policy;
+  if (target === undefined || target === "") return report.required("resource.target");
+  const collection = target.split("/").at(-2);
+  if (collection === undefined || !targets.includes(collection)) {
+    return report.invalid("resource.target", target, `Must name one of ${targets.join(", ")}, as in 'backendServices/x'.`);
+  }
+  const foreign = collection === "backendServices" ? ofRoutes : ofBackends;
+  for (const field of foreign) {
+    if (policy[field] === undefined) continue;
+    const wanted = collection === "backendServices" ? "a route or a URL map" : "a backend service";
+    report.invalid(`resource.${field}`, policy[field], `Only a policy whose target is ${wanted} can have it.`);
+  }
+}
+
+/** What decides which endpoint a request goes to. */
+function checkChoice(report: Report, { policy, slowStart, subset, subsetSize }: TrafficPolicy): void {
+  if (policy && policy.kind === undefined) report.required("resource.policy.kind");
+  report.range("resource.policy.choices", policy?.choices, [2, 100]);
+  report.range("resource.slowStart.windowMs", slowStart?.windowMs, [1, 3_600_000]);
+  report.range("resource.slowStart.aggression", slowStart?.aggression, [0.01, 100]);
+  report.range("resource.slowStart.minWeightPercent", slowStart?.minWeightPercent, [0, 100]);
+  if (slowStart && slowStart.windowMs === undefined) report.required("resource.slowStart.windowMs");
+  report.range("resource.subsetSize", subsetSize, [1, 1_000_000]);
+  if (!subset) return;
+  if (!subset.selectors?.length) report.required("resource.subset.selectors");
+  report.atMost("resource.subset.selectors", subset.selectors, 8);
+  for (const [index, { label, header }] of (subset.selectors ?? []).entries()) {
+    if (label === undefined || label === "") report.required(`resource.subset.selectors[${index}].label`);
+    checkHeaderName(report, `resource.subset.selectors[${index}].header`, header);
+  }
+  if (subset.fallback === "DEFAULT" && !subset.defaultLabels) report.required("resource.subset.defaultLabels");
+}
+
+/** As with a direct response (Google). */
+const longestBody = 1024;
+
+function checkRouteFields(report: Report, { hedge, rateLimits }: TrafficPolicy): void {
+  report.range("resource.hedge.attempts", hedge?.attempts, [2, 4]);
+  report.range("resource.hedge.afterMs", hedge?.afterMs, [1, 3_600_000]);
+  if (hedge && hedge.afterMs === undefined) report.required("resource.hedge.afterMs");
+  report.atMost("resource.rateLimits", rateLimits, 10);
+  for (const [index, { perSecond, burst, header, status, body }] of (rateLimits ?? []).entries()) {
+    const path = `resource.rateLimits[${index}]`;
+    if (perSecond === undefined) report.required(`${path}.perSecond`);
+    report.range(`${path}.perSecond`, perSecond, [0.001, 1_000_000]);
+    report.range(`${path}.burst`, burst, [1, 1_000_000]);
+    if (header !== undefined) checkHeaderName(report, `${path}.header`, header);
+    report.range(`${path}.status`, status, [400, 599]);
+    if (body !== undefined && body.length > longestBody)
+      report.invalid(`${path}.body`, body, `Must have at most ${longestBody} characters.`);
+  }
+}

@@ -1,0 +1,177 @@
+import { headerExcess } from "#proxy/filters/admission.ts";
+import { forwardRequestHeaders, forwardResponseHeaders } from "#proxy/filters/forwarding.ts";
+import { applyRequestHeaders, applyResponseHeaders } from "#proxy/filters/header-actions/apply.ts";
+import { describeRule } from "#proxy/match/describe.ts";
+import { pickDestination } from "./balance/destination.ts";
+import type { Wish } from "./balance/preference.ts";
+import type { ProxyDependencies } from "./dependencies.ts";
+import { refuseFailed } from "./failed.ts";
+import { callerAddressOf, headerSources } from "./header-sources.ts";
+import { mirror } from "./mirror.ts";
+import { type Configured, limitsOf, refuse, refuseForSecret, type Route, type Routed, type Served } from "./serving.ts";
+import { type BodyWatcher, isCarried, requestBody } from "./upstream/body.ts";
+import { type Answered, callUpstream } from "./upstream/call.ts";
+import { deliver, handOver } from "./upstream/deliver.ts";
+import { HeadSlots } from "./upstream/head-slots.ts";
+import { Lifetime } from "./upstream/lifetime.ts";
+
+/** A request that goes to an upstream, and the upstream's answer on its way back. */
+
+/** Sends a request to one of the rule's destinations. Throws only for faults of ours. */
+export async function sendOn(serving: Configured, decision: Route, dependencies: ProxyDependencies): Promise<Served> {
+  const { clusters, config, recorder, request } = serving;
+  const rule = describeRule(decision.rule);
+  const destination = pickDestination(decision.destinations, decision.totalWeight, dependencies.random);
+  if (!destination) return refuse(serving, "no_destination", `all destinations of ${rule} have weight 0`);
+  recorder.findings.backendService = destination.cluster;
+  const state = clusters.of(config.compiled.clusters, destination.cluster);
+  if (!state) return refuse(serving, "no_healthy_endpoints", `backend service ${destination.cluster}, which ${rule} names, is not there`);
+  const lifetime = new Lifetime(decision.action, dependencies.clock, request.signal);
+  const routed = { ...serving, chosen: { decision, destination, cluster: state.cluster }, state, lifetime };
+  const served = await exchange(routed, dependencies);
+  // What is still on its way closes the lifetime itself, or is bounded by it to its end.
+  if (served.end === "complete" || served.end === "broken") lifetime.close();
+  return served;
+}
+
+async function exchange(routed: Routed, dependencies: ProxyDependencies): Promise<Served> {
+  const { chosen, lifetime, recorder, request, state, view } = routed;
+  const { decision, cluster } = chosen;
+  const fetchUpstream = dependencies.fetchFor(cluster.transport);
+  if (!fetchUpstream) {
+    const text = `backend service ${cluster.name} needs transport ${cluster.transport}, which this proxy was not given`;
+    return refuse(routed, "no_transport", text);
+  }
+  const headers = headersFor(routed, dependencies);
+  const sources = headerSources(routed, dependencies.options.callerAddress);
+  const outcome = applyRequestHeaders(headers, chosen, sources);
+  if (outcome.kind === "secret_unavailable") return refuseForSecret(routed, outcome.secret);
+  // Without it workerd would ask for compression by itself, and the caller would get what it did not ask for.
+  if (!headers.has("accept-encoding")) headers.set("accept-encoding", "identity");
+  const body = await requestBody(request, watcherOf(routed), dependencies.passThrough).catch(() => undefined);
+  if (!body) return refuse(routed, "client_closed", "the request's body broke off");
+  const { retry, hedge } = decision.action;
+  const wish = wishOf(routed, dependencies);
+  const call = {
+    preference: wish.preference,
+    state,
+    method: view.method,
+    path: decision.target,
+    headers,
+    body,
+    ...(isCarried(request) && { carrier: request }),
+    ...(retry && { retry }),
+    ...(hedge && { hedge }),
+  };
+  const slots = new HeadSlots();
+  mirror(routed, { body, slots, headersFor: (clone) => headersFor(clone, dependencies) }, dependencies);
+  const result = await callUpstream(call, {
+    fetchUpstream,
+    lifetime,
+    clock: dependencies.clock,
+    random: dependencies.random,
+    slots,
+    observe: (target, attempt) => recorder.attempt(target, attempt, headers),
+  });
+  if (result.kind !== "response") return refuseFailed(routed, result);
+  recorder.findings.instance = result.target.endpoint.instance;
+  const cookie = wish.cookieFor?.(result.target);
+  return pass({ ...routed, ...(cookie !== undefined && { cookie }) }, result, dependencies);
+}
+
+/** What the caller's affinity and the labels that it names ask of the choice of the endpoint. */
+function wishOf({ chosen, request, state }: Routed, { options }: ProxyDependencies): Wish {
+  const { stickyCookie } = chosen.decision.action;
+  const clientAddress = callerAddressOf(request.headers, options.callerAddress);
+  return state.wishOf({
+    headers: request.headers,
+    ...(clientAddress !== undefined && { clientAddress }),
+    ...(stickyCookie && { stickyCookie }),
+  });
+}
+
+/** Who is told how the caller's body goes on, and how large it may be. */
+function watcherOf({ config, lifetime }: Routed): BodyWatcher {
+  const { boundsStreams: mustStream, clientGone, moved, sent, tooLarge } = lifetime;
+  return { clientGone, moved, sent, tooLarge, mustStream, maxBytes: limitsOf(config).requestBodyBytes };
+}
+
+/** The caller's headers as the application is to get them, before the mutations of rules. */
+function headersFor({ chosen, request, view }: Routed, { options }: ProxyDependencies): Headers {
+  const headers = new Headers(request.headers);
+  const clientAddress = callerAddressOf(headers, options.callerAddress);
+  forwardRequestHeaders(headers, {
+    method: view.method,
+    scheme: view.scheme,
+    authority: chosen.decision.authority,
+    ...(clientAddress !== undefined && { clientAddress }),
+  });
+  return headers;
+}
+
+interface Returning extends Routed {
+  /** A `Set-Cookie` value that keeps the caller with its endpoint. */
+  readonly cookie?: string;
+}
+
+/** The upstream's response, made fit to be sent back. */
+async function pass(routed: Returning, answered: Answered, dependencies: ProxyDependencies): Promise<Served> {
+  const { chosen, config, lifetime } = routed;
+  const { response: upstream } = answered;
+  const { status, statusText } = upstream;
+  const { responseHeaders: lines, responseHeaderBytes: bytes } = limitsOf(config);
+  const excess = headerExcess(upstream.headers, { lines, bytes });
+  if (excess !== undefined) {
+    answered.discard();
+    return refuse(routed, "upstream_headers_too_large", `an instance of ${chosen.cluster.name} answered with ${excess}`);
+  }
+  const headers = new Headers(upstream.headers);
+  forwardResponseHeaders(headers);
+  const outcome = applyResponseHeaders(headers, chosen, headerSources(routed, dependencies.options.callerAddress));
+  if (outcome.kind === "secret_unavailable") {
+    answered.discard();
+    return refuseForSecret(routed, outcome.secret);
+  }
+  if (routed.cookie !== undefined) headers.append("set-cookie", routed.cookie);
+  const { webSocket } = upstream as { readonly webSocket?: WebSocket | null };
+  if (webSocket) return passSocket(routed, { answered, webSocket, headers }, dependencies);
+  if (status < 200 || status > 599) {
+    answered.discard();
+    return refuse(routed, "upstream_protocol_error", `an instance of ${chosen.cluster.name} answered with status ${status}`);
+  }
+  const isFollowed = routed.recorder.isRecording || routed.state.countsBodies;
+  const handedOver = isFollowed ? undefined : handOver(upstream, lifetime);
+  const delivery = handedOver ?? (await deliver(upstream, lifetime, dependencies.passThrough));
+  if (!delivery) {
+    answered.over();
+    return refuseFailed(routed, { kind: "ended", ending: lifetime.ended ?? "timeout" });
+  }
+  // Compressed bodies pass as they are.
+  const init = { status, statusText, headers, encodeBody: "manual" } as const;
+  return { response: new Response(delivery.body, init), end: followed(delivery.end, answered) };
+}
+
+/** A conversation in both directions, which has begun. The route's timeout bounds it no more; its other limits do. */
+function passSocket(
+  { lifetime }: Routed,
+  { answered, webSocket, headers }: { answered: Answered; webSocket: WebSocket; headers: Headers },
+  { relay }: ProxyDependencies,
+): Served {
+  const { status } = answered.response;
+  if (!lifetime.boundsStreams) {
+    // Handed over whole: when it ends is not seen here.
+    answered.over();
+    return { response: new Response(null, { status, headers, webSocket } as ResponseInit), end: "complete" };
+  }
+  lifetime.openEnded();
+  const { socket, end } = relay(webSocket, lifetime);
+  const init = { status, headers, webSocket: socket } as ResponseInit;
+  return { response: new Response(null, init), end: followed(end, answered) };
+}
+
+/** Tells the balancer's books when the body is through. */
+function followed(end: Served["end"], answered: Answered): Served["end"] {
+  if (typeof end !== "string") return end.finally(() => answered.over());
+  answered.over();
+  return end;
+}
