@@ -21,12 +21,14 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   instances: ["base"],
   /** Resources to snapshots and group specifications: the one unit that knows `model` and `ir`. */
   "control/compiler": ["model", "ir", "instances", "base"],
+  /** Pure: what a URL map's own tests say of it. */
+  "control/validate": ["control/compiler", "proxy/match", "proxy/filters", "model", "ir", "base"],
   /** The control Worker. It shares the proxy's decision function and nothing else of the proxy. */
-  control: ["control/compiler", "proxy/match", "proxy/filters", "model", "ir", "instances", "base"],
+  control: ["control/compiler", "control/validate", "proxy/match", "proxy/filters", "model", "ir", "instances", "base"],
   /** Typed client of the control API. */
   client: ["base"],
   /** The emulator: Workers in miniflare, VMs as local processes. */
   dev: ["proxy", "telemetry", "instances", "ir", "client", "base"],
-  /** Commands for people and programs; what `explain --file` needs of compiler and proxy is pure. */
-  cli: ["client", "dev", "control/compiler", "proxy/match", "proxy/filters", "model", "base"],
+  /** Commands for people and programs; what `analyze` and `explain --file` need of compiler and proxy is pure. */
+  cli: ["client", "dev", "control/compiler", "control/validate", "proxy/match", "proxy/filters", "model", "base"],
 };

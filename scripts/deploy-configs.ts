@@ -6,6 +6,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { counterBindings } from "#proxy/shared-counters.ts";
 import { servicesOf } from "./services-of-files.ts";
 
 export interface DeployOptions {
@@ -34,6 +35,11 @@ function proxyConfig(service: string, folder: string, options: DeployOptions): o
     compatibility_flags: ["enable_request_signal"],
     vars: { PROJECT: options.project, SERVICE: service, CONFIG_REFRESH_MS: "10000" },
     kv_namespaces: [{ binding: "BUS", id: options.kvNamespace }],
+    ratelimits: counterBindings.map(({ name, namespace, requests, periodSec }) => ({
+      name,
+      namespace_id: namespace,
+      simple: { limit: requests, period: periodSec },
+    })),
     services: [{ binding: "CONTROL", service: "wayside-control", entrypoint: "Bus" }],
     vpc_networks: [{ binding: "NET", network_id: "cf1:network" }],
     secrets: { required: ["MASTER_KEY"] },

@@ -57,8 +57,14 @@ function addFileCommands(root: Command): void {
     .description("make the project's resources what files ask for")
     .requiredOption("-f, --file <path>", "file or folder, - for standard input; may be repeated", collect, [])
     .option("--kind <kind>", "kind of documents that do not tell it")
-    .option("--dry-run", "only print what would be done", false)
+    .option("--dry-run", "only print what would be done; tests of URL maps are run", false)
     .action(async (options) => (await import("./commands/apply.ts")).run(options));
+  withProject(root.command("analyze"))
+    .description("tell what of files would be refused, and what would be stored without effect, with no mesh running")
+    .argument("[files...]", "files or folders, - for standard input")
+    .option("--kind <kind>", "kind of documents that do not tell it")
+    .addOption(new Option("-o, --output <form>", "what is printed").choices(["table", "json", "yaml"]).default("table"))
+    .action(async (files: string[], options) => (await import("./commands/analyze.ts")).run(files, options));
   withPlace(withApi(root.command("delete")))
     .description("delete a resource, or all that files name")
     .argument("[kind]", "such as url-map or backend-services")

@@ -5,11 +5,15 @@ import type { RefusedRequest } from "#proxy/filters/refused-request.ts";
 /** A row of `status`: what one proxy of a project reports. Mirrors the proxy's own report, which this unit may not import. */
 export interface ReportedProxy {
   readonly service: string;
+  /** Tells the proxies of a service apart; empty or absent for one that does not say. */
+  readonly proxy?: string;
   readonly generation: number;
   readonly digest: string;
   readonly confirmedAtMs: number;
   readonly rejection?: { readonly generation: number; readonly reason: string };
   readonly droppedSpans: number;
+  readonly waitedRequests?: number;
+  readonly warnings?: readonly string[];
   readonly backends?: Readonly<Record<string, Observation>>;
   readonly refusals?: readonly RefusedRequest[];
 }

@@ -125,10 +125,22 @@ export interface CorsPolicy {
   readonly allowCredentials: boolean;
 }
 
+/** What all proxies of a mesh count together: `requests` in a window of `periodSec`, for each value of the limit's header. */
+export interface MeshLimit {
+  /** Names the count within the project: the route's key, and the limit's place in its policy. */
+  readonly key: string;
+  /** 1 to 100,000. */
+  readonly requests: number;
+  /** What Cloudflare's rate-limit bindings can have. */
+  readonly periodSec: 10 | 60;
+}
+
 /** A local token bucket: `burst` at the most, filled at `perSecond`; one bucket for each value of `header`, or one for all. */
 export interface RateLimit {
   readonly perSecond: number;
   readonly burst: number;
+  /** Counted in place of the bucket where the proxy can; the bucket is for where it cannot. */
+  readonly mesh?: MeshLimit;
   /** Lower case. Requests without it share one bucket. */
   readonly header?: string;
   /** Of the answer to what is over the limit; default 429. */

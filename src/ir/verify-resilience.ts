@@ -54,6 +54,12 @@ export function verifyRateLimits(inspector: Inspector, rule: JsonObject): void {
       const header = inspector.string(limit, "header");
       if (!isFieldName(header) || header !== header.toLowerCase()) inspector.fail("header", "not a header name in lower case");
     }
+    inspector.optionalObject(limit, "mesh", (mesh) => {
+      inspector.name(mesh, "key");
+      inspector.integer(mesh, "requests", [1, 100_000]);
+      inspector.integer(mesh, "periodSec", [10, 60]);
+      if (mesh["periodSec"] !== 10 && mesh["periodSec"] !== 60) inspector.fail("periodSec", "neither 10 nor 60");
+    });
     optionalInteger(inspector, limit, ["status", [400, 599]]);
     if (limit["body"] !== undefined) inspector.string(limit, "body");
   });

@@ -1,3 +1,6 @@
+import type { HeaderMutation } from "#ir/route.ts";
+import { grpcMessageOf, grpcStatusOf, grpcTypeOf } from "./grpc.ts";
+
 /** Answers that the mesh gives itself, when no upstream's answer can be passed on. */
 
 /** Names in a response why the mesh itself answered. Never on an upstream's own answer. */
@@ -75,14 +78,24 @@ export interface Explanation {
   readonly body?: string;
   /** When to ask again, in whole seconds. */
   readonly retryAfterSec?: number;
+  /** Lets a page of another origin read it. */
+  readonly cors?: HeaderMutation;
 }
 
-/** The status of the reason, the reason header, and one line of text. */
-export function answer(explanation: Explanation): Response {
-  const { reason, text, id, status = reasons[reason] } = explanation;
+/** The status of the reason, the reason header, and one line of text; the same in gRPC's form for a request whose `headers` ask for it. */
+export function answer(explanation: Explanation, request: { readonly headers: { get(name: string): string | null } }): Response {
+  const { reason, text, id, cors, status = reasons[reason] } = explanation;
   // A missing configuration is a matter of moments.
   const { body = `wayside: ${reason}: ${text} (${id})\n`, retryAfterSec = reason === "no_config" ? 1 : undefined } = explanation;
   const headers = new Headers({ "content-type": "text/plain; charset=utf-8", [reasonHeader]: reason, [idHeader]: id });
   if (retryAfterSec !== undefined) headers.set("retry-after", String(retryAfterSec));
+  for (const [name, value] of [...(cors?.set ?? []), ...(cors?.add ?? [])]) if (typeof value === "string") headers.set(name, value);
+  const grpcType = grpcTypeOf(request.headers);
+  if (grpcType !== undefined) {
+    headers.set("content-type", grpcType);
+    headers.set("grpc-status", String(grpcStatusOf(status)));
+    headers.set("grpc-message", grpcMessageOf(body.trimEnd()));
+    return new Response(null, { status: 200, headers });
+  }
   return new Response(bodiless.has(status) ? null : body, { status, headers });
 }

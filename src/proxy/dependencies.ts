@@ -1,6 +1,7 @@
 import type { Clock } from "#base/clock.ts";
 import type { Random } from "#base/random.ts";
 import type { ProxyHost } from "./config/host.ts";
+import type { CountTogether } from "./rate-limiter.ts";
 import type { PassThrough, Relay } from "./upstream/deliver.ts";
 import type { FetchFor } from "./upstream/transport.ts";
 
@@ -25,6 +26,8 @@ export interface ProxyDependencies {
   readonly fetchFor: FetchFor;
   readonly passThrough: PassThrough;
   readonly relay: Relay;
+  /** Counts rate limits of the whole mesh; absent: this proxy counts them alone. */
+  readonly countTogether?: CountTogether;
   /** One line about a fault of ours, with the id that its caller was given. */
   readonly log: (line: string) => void;
   readonly options: ProxyOptions;

@@ -1,5 +1,6 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
-import type { PointerReading, ProxyHost, ProxyReport } from "./config/host.ts";
+import type { MeshLimit } from "#ir/route.ts";
+import type { IsolateBinding, PointerReading, ProxyReport } from "./config/host.ts";
 
 /** Which proxy an `IsolateHost` was made for; set by the mesh entry, out of reach of the isolate. */
 export interface IsolateProps {
@@ -9,12 +10,12 @@ export interface IsolateProps {
 
 /**
  * The class that a mesh entry Worker exports as `IsolateHost`: the RPC face of `Mesh.host(service)`. `hostOf` gives the mesh's host
- * for the props. Every method is an RPC endpoint, so there are exactly those of `ProxyHost`.
+ * for the props. Every method is an RPC endpoint, so there are exactly those of `IsolateBinding`.
  */
 export function isolateHost<Env>(
-  hostOf: (env: Env, props: IsolateProps) => ProxyHost | Promise<ProxyHost>,
-): new (ctx: ExecutionContext<IsolateProps>, env: Env) => WorkerEntrypoint<Env, IsolateProps> & ProxyHost {
-  return class IsolateHost extends WorkerEntrypoint<Env, IsolateProps> implements ProxyHost {
+  hostOf: (env: Env, props: IsolateProps) => IsolateBinding | Promise<IsolateBinding>,
+): new (ctx: ExecutionContext<IsolateProps>, env: Env) => WorkerEntrypoint<Env, IsolateProps> & IsolateBinding {
+  return class IsolateHost extends WorkerEntrypoint<Env, IsolateProps> implements IsolateBinding {
     async pointer(): Promise<PointerReading> {
       return (await hostOf(this.env, this.ctx.props)).pointer();
     }
@@ -33,6 +34,10 @@ export function isolateHost<Env>(
 
     async exportSpans(body: string): Promise<boolean> {
       return (await hostOf(this.env, this.ctx.props)).exportSpans(body);
+    }
+
+    async count(limit: MeshLimit, value: string): Promise<boolean> {
+      return (await hostOf(this.env, this.ctx.props)).count(limit, value);
     }
   };
 }

@@ -1,7 +1,7 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { systemClock } from "#base/clock.ts";
 import { systemRandom } from "#base/random.ts";
-import type { ProxyHost } from "./config/host.ts";
+import type { IsolateBinding } from "./config/host.ts";
 import { createProxy, type ServiceProxy } from "./proxy.ts";
 import { passThrough } from "./pass-through.ts";
 import { relay } from "./relay.ts";
@@ -13,11 +13,13 @@ import { relay } from "./relay.ts";
 
 interface IsolateEnv {
   /** RPC stub of the entry's `IsolateHost`. */
-  readonly HOST: ProxyHost;
+  readonly HOST: IsolateBinding;
   readonly PROJECT: string;
   readonly SERVICE: string;
   readonly REFRESH_MS: number;
   readonly EXPORTS_SPANS: boolean;
+  /** Whether the entry has counters that the whole mesh shares. */
+  readonly COUNTS_TOGETHER: boolean;
   readonly CALLER_ADDRESS?: string;
 }
 
@@ -32,6 +34,7 @@ function proxyOf(env: IsolateEnv): ServiceProxy {
     fetchFor: (transport) => (transport === "vpc-network" || transport === "public" ? (url, init) => fetch(url, init) : undefined),
     passThrough,
     relay,
+    ...(env.COUNTS_TOGETHER && { countTogether: (limit, value) => env.HOST.count(limit, value) }),
     // oxlint-disable-next-line no-console -- the only way from a Worker to its operator's log
     log: (line) => console.error(line),
     options: {

@@ -10,10 +10,11 @@ import type { RequestView } from "#proxy/match/request.ts";
 import { answer, type Reason } from "./answer.ts";
 import { BusHost, type KvReader, type Probe } from "./config/bus-host.ts";
 import { Follower, type Loaded } from "./config/follower.ts";
-import type { ProxyHost } from "./config/host.ts";
+import type { IsolateBinding } from "./config/host.ts";
 import { Refusals } from "./config/refusals.ts";
 import { SharedProbe } from "./config/shared-probe.ts";
 import { SingleFlight } from "./config/single-flight.ts";
+import type { CountTogether } from "./rate-limiter.ts";
 import { viewOf } from "./request-view.ts";
 import type { Waiter } from "./waiter.ts";
 import { within } from "#base/within.ts";
@@ -52,6 +53,8 @@ export interface MeshOptions {
   readonly masterKey?: MasterKey | Promise<MasterKey>;
   /** Delivers one OTLP/JSON body to the collector; absent: there is none. */
   readonly sendSpans?: (body: string) => Promise<boolean>;
+  /** Counts rate limits of the whole mesh; absent: each proxy counts them alone. */
+  readonly countTogether?: CountTogether;
   readonly loader: IsolateLoader;
   /** The bundle of src/proxy/isolate.ts, and the hash that tells one build of it from another. */
   readonly bundle: { readonly source: string; readonly hash: string };
@@ -132,7 +135,7 @@ export class Mesh {
   }
 
   /** What `IsolateHost` of this service delegates to. */
-  host(service: string): ProxyHost {
+  host(service: string): IsolateBinding {
     return this.#host(service);
   }
 
@@ -172,7 +175,7 @@ export class Mesh {
     const id = randomHex(random, 16);
     const generation = this.#directory.current?.generation ?? 0;
     this.#refusals.add({ id, atMs: clock.now(), generation, reason, text, ...keptOf(view, undefined) });
-    return answer({ reason, text, id });
+    return answer({ reason, text, id }, view);
   }
 
   /** The mesh's own row of the reports: what it refused before any proxy saw it. */
@@ -190,7 +193,7 @@ export class Mesh {
   }
 
   #code(service: string): IsolateCode {
-    const { bundle, callerAddress, hostBinding, network, project, refreshMs, sendSpans } = this.#options;
+    const { bundle, callerAddress, countTogether, hostBinding, network, project, refreshMs, sendSpans } = this.#options;
     return {
       compatibilityDate,
       compatibilityFlags: ["enable_request_signal"],
@@ -202,6 +205,7 @@ export class Mesh {
         SERVICE: service,
         REFRESH_MS: refreshMs,
         EXPORTS_SPANS: sendSpans !== undefined,
+        COUNTS_TOGETHER: countTogether !== undefined,
         ...(callerAddress !== undefined && { CALLER_ADDRESS: callerAddress }),
       },
       globalOutbound: network,
@@ -211,8 +215,9 @@ export class Mesh {
   #host(service: string): BusHost {
     let host = this.#hosts.get(service);
     if (!host) {
-      const { project, kv, masterKey, sendSpans } = this.#options;
-      host = new BusHost({ project, service, kv, probe: this.#probe, ...(masterKey && { masterKey }), ...(sendSpans && { sendSpans }) });
+      const { project, kv, masterKey, sendSpans, countTogether } = this.#options;
+      const given = { ...(masterKey && { masterKey }), ...(sendSpans && { sendSpans }), ...(countTogether && { countTogether }) };
+      host = new BusHost({ project, service, kv, probe: this.#probe, ...given });
       this.#hosts.set(service, host);
     }
     return host;

@@ -1,13 +1,14 @@
 import { messageOf } from "#base/errors.ts";
 import { randomHex } from "#base/random.ts";
 import { keptOf } from "#proxy/filters/refused-request.ts";
+import { surveyOf } from "#proxy/filters/survey.ts";
 import type { RequestView } from "#proxy/match/request.ts";
 import { SpanExporter } from "#telemetry/exporter.ts";
 import { ClusterStates } from "./balance/clusters.ts";
 import { type Config, ConfigKeeper } from "./config/keeper.ts";
 import { Refusals } from "./config/refusals.ts";
 import type { ProxyDependencies } from "./dependencies.ts";
-import { RateLimiter } from "./rate-limiter.ts";
+import { countedAlone, RateLimiter } from "./rate-limiter.ts";
 import { type RecorderOptions, RequestRecorder } from "./recorder.ts";
 import { viewOf } from "./request-view.ts";
 import { serve } from "./serve.ts";
@@ -41,16 +42,18 @@ class Core implements ServiceProxy {
 
   constructor(dependencies: ProxyDependencies) {
     this.#dependencies = dependencies;
-    const { host, clock, random, options } = dependencies;
+    const { host, clock, random, countTogether, options } = dependencies;
     const { project, service, refreshMs } = options;
-    const resource = { "service.name": service, "service.namespace": project, "service.instance.id": randomHex(random, 8) };
+    const proxy = randomHex(random, 8);
+    const resource = { "service.name": service, "service.namespace": project, "service.instance.id": proxy };
     const exporter = new SpanExporter({ clock, resource, send: (body) => host.exportSpans(body) });
     const clusters = new ClusterStates(random, clock);
     this.#exporter = exporter;
     this.#clusters = clusters;
-    this.#limiter = new RateLimiter(clock);
+    this.#limiter = new RateLimiter(clock, countTogether);
     this.#keeper = new ConfigKeeper({
       service,
+      proxy,
       host,
       clock,
       random,
@@ -58,6 +61,7 @@ class Core implements ServiceProxy {
       droppedSpans: () => exporter.dropped,
       backends: () => clusters.observations(),
       refusals: this.#refusals,
+      warningsOf: (compiled) => (countTogether ? [] : countedAlone(compiled)),
     });
     this.#recorderOptions = { clock, random, service, ...(options.exportsSpans && { exporter }) };
   }
@@ -73,7 +77,8 @@ class Core implements ServiceProxy {
     const view = viewOf(request);
     const recorder = new RequestRecorder(this.#recorderOptions, view, config?.compiled.snapshot.tracing.samplingRatio ?? 0);
     const background = (work: Promise<unknown>): void => waiter.waitUntil(work);
-    const serving = { request, view, config, clusters: this.#clusters, limiter: this.#limiter, recorder, background };
+    const survey = surveyOf(request.headers);
+    const serving = { request, view, survey, config, clusters: this.#clusters, limiter: this.#limiter, recorder, background };
     const served = await serve(serving, this.#dependencies).catch((thrown: unknown) => this.#failed(recorder, thrown));
     if (recorder.findings.reason !== undefined) this.#keep(view, config, recorder);
     this.#finish(served, recorder, waiter);

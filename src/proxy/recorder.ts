@@ -1,5 +1,6 @@
 import type { Clock } from "#base/clock.ts";
 import type { Random } from "#base/random.ts";
+import type { HeaderMutation } from "#ir/route.ts";
 import type { RequestView } from "#proxy/match/request.ts";
 import type { SpanExporter } from "#telemetry/exporter.ts";
 import { type AttributeValue, childOf, newSpanId, type Trace, traceOf } from "#telemetry/span.ts";
@@ -30,11 +31,18 @@ export interface Findings {
   reason?: string;
   /** The same in a sentence. */
   text?: string;
+  /** Of such an answer to a gRPC request. */
+  grpcStatus?: number;
+  /** What the rule adds to answers for the caller's origin; for those of the mesh, too. */
+  cors?: HeaderMutation;
   /** How long it was held up on purpose. */
   injectedDelayMs?: number;
 }
 
 const knownMethods = new Set(["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY"]);
+
+/** What counts as an error in a server's span (OpenTelemetry's conventions for gRPC). */
+const grpcErrors: ReadonlySet<number> = new Set([2, 4, 12, 13, 14, 15]);
 
 interface EndedAttempt {
   readonly spanId: string;
@@ -50,14 +58,15 @@ export class RequestRecorder {
   readonly findings: Findings = {};
   readonly trace: Trace;
   readonly #options: RecorderOptions;
-  readonly #view: RequestView;
+  /** The request. */
+  readonly view: RequestView;
   #spanId: string | undefined;
   readonly #startMs: number;
 
   /** Continues the caller's trace; `samplingRatio` decides for a new one. */
   constructor(options: RecorderOptions, view: RequestView, samplingRatio: number) {
     this.#options = options;
-    this.#view = view;
+    this.view = view;
     this.trace = traceOf(view.headers, samplingRatio, options.random);
     this.#startMs = options.clock.now();
   }
@@ -90,8 +99,9 @@ export class RequestRecorder {
   end(status: number, isBroken: boolean): void {
     const exporter = this.#exporter();
     if (!exporter) return;
-    const { reason } = this.findings;
-    const errorType = isBroken ? "response_broken" : status < 500 ? undefined : (reason ?? String(status));
+    const { grpcStatus, reason } = this.findings;
+    const isError = status >= 500 || (grpcStatus !== undefined && grpcErrors.has(grpcStatus));
+    const errorType = isBroken ? "response_broken" : isError ? (reason ?? String(status)) : undefined;
     const { parentSpanId } = this.trace;
     exporter.record({
       ...this.#common("server", this.#startMs),
@@ -128,20 +138,21 @@ export class RequestRecorder {
   }
 
   #serverAttributes(status: number): Record<string, AttributeValue> {
-    const { authority, headers } = this.#view;
+    const { authority, headers } = this.view;
     const [, host = authority, port] = /^(.*?)(?::(\d+))?$/.exec(authority) ?? [];
     const attributes: Record<string, AttributeValue> = { "server.address": host, "http.response.status_code": status };
     if (port !== undefined) attributes["server.port"] = Number(port);
     const userAgent = headers.get("user-agent");
     if (userAgent !== null) attributes["user_agent.original"] = userAgent;
-    const { reason, injectedDelayMs } = this.findings;
+    const { grpcStatus, reason, injectedDelayMs } = this.findings;
+    if (grpcStatus !== undefined) attributes["rpc.grpc.status_code"] = grpcStatus;
     if (reason !== undefined) attributes["wayside.reason"] = reason;
     if (injectedDelayMs !== undefined) attributes["wayside.fault.delay_ms"] = injectedDelayMs;
     return attributes;
   }
 
   #attributes(own: Record<string, AttributeValue>, errorType: string | undefined): Record<string, AttributeValue> {
-    const { method, scheme, target } = this.#view;
+    const { method, scheme, target } = this.view;
     const { generation, rule, backendService, instance } = this.findings;
     return {
       "http.request.method": this.#method(),
@@ -165,7 +176,7 @@ export class RequestRecorder {
   }
 
   #method(): string {
-    return knownMethods.has(this.#view.method) ? this.#view.method : "_OTHER";
+    return knownMethods.has(this.view.method) ? this.view.method : "_OTHER";
   }
 
   /** Whether what becomes of the request is of interest to anybody. */

@@ -1,6 +1,7 @@
 import { headerExcess } from "#proxy/filters/admission.ts";
 import { forwardRequestHeaders, forwardResponseHeaders } from "#proxy/filters/forwarding.ts";
 import { applyRequestHeaders, applyResponseHeaders } from "#proxy/filters/header-actions/apply.ts";
+import { surveyOf } from "#proxy/filters/survey.ts";
 import { describeRule } from "#proxy/match/describe.ts";
 import { pickDestination } from "./balance/destination.ts";
 import type { Wish } from "./balance/preference.ts";
@@ -10,6 +11,7 @@ import { callerAddressOf, headerSources } from "./header-sources.ts";
 import { mirror } from "./mirror.ts";
 import { type Configured, limitsOf, refuse, refuseForSecret, type Route, type Routed, type Served } from "./serving.ts";
 import { type BodyWatcher, isCarried, requestBody } from "./upstream/body.ts";
+import { discard } from "./upstream/attempt.ts";
 import { type Answered, callUpstream } from "./upstream/call.ts";
 import { deliver, handOver } from "./upstream/deliver.ts";
 import { HeadSlots } from "./upstream/head-slots.ts";
@@ -97,15 +99,16 @@ function watcherOf({ config, lifetime }: Routed): BodyWatcher {
 }
 
 /** The caller's headers as the application is to get them, before the mutations of rules. */
-function headersFor({ chosen, request, view }: Routed, { options }: ProxyDependencies): Headers {
+function headersFor({ chosen, request, survey, view }: Routed, { options }: ProxyDependencies): Headers {
   const headers = new Headers(request.headers);
   const clientAddress = callerAddressOf(headers, options.callerAddress);
-  forwardRequestHeaders(headers, {
+  const hop = {
     method: view.method,
     scheme: view.scheme,
     authority: chosen.decision.authority,
     ...(clientAddress !== undefined && { clientAddress }),
-  });
+  };
+  forwardRequestHeaders(headers, hop, survey);
   return headers;
 }
 
@@ -116,55 +119,66 @@ interface Returning extends Routed {
 
 /** The upstream's response, made fit to be sent back. */
 async function pass(routed: Returning, answered: Answered, dependencies: ProxyDependencies): Promise<Served> {
-  const { chosen, config, lifetime } = routed;
+  const { chosen, lifetime, recorder, state } = routed;
   const { response: upstream } = answered;
-  const { status, statusText } = upstream;
-  const { responseHeaders: lines, responseHeaderBytes: bytes } = limitsOf(config);
-  const excess = headerExcess(upstream.headers, { lines, bytes });
-  if (excess !== undefined) {
-    answered.discard();
-    return refuse(routed, "upstream_headers_too_large", `an instance of ${chosen.cluster.name} answered with ${excess}`);
-  }
-  const headers = new Headers(upstream.headers);
-  forwardResponseHeaders(headers);
-  const outcome = applyResponseHeaders(headers, chosen, headerSources(routed, dependencies.options.callerAddress));
-  if (outcome.kind === "secret_unavailable") {
-    answered.discard();
-    return refuseForSecret(routed, outcome.secret);
-  }
-  if (routed.cookie !== undefined) headers.append("set-cookie", routed.cookie);
+  const { status } = upstream;
   const { webSocket } = upstream as { readonly webSocket?: WebSocket | null };
-  if (webSocket) return passSocket(routed, { answered, webSocket, headers }, dependencies);
+  if (webSocket) return passSocket(routed, { answered, webSocket }, dependencies);
   if (status < 200 || status > 599) {
     answered.discard();
     return refuse(routed, "upstream_protocol_error", `an instance of ${chosen.cluster.name} answered with status ${status}`);
   }
-  const isFollowed = routed.recorder.isRecording || routed.state.countsBodies;
-  const handedOver = isFollowed ? undefined : handOver(upstream, lifetime);
+  const handedOver = recorder.isRecording || state.countsBodies ? undefined : handOver(upstream, lifetime);
   const delivery = handedOver ?? (await deliver(upstream, lifetime, dependencies.passThrough));
   if (!delivery) {
     answered.over();
     return refuseFailed(routed, { kind: "ended", ending: lifetime.ended ?? "timeout" });
   }
-  // Compressed bodies pass as they are.
-  const init = { status, statusText, headers, encodeBody: "manual" } as const;
-  return { response: new Response(delivery.body, init), end: followed(delivery.end, answered) };
+  // With all that the runtime knows of the upstream's: a compressed body passes as it is.
+  const response = new Response(delivery.body, upstream);
+  const end = followed(delivery.end, answered);
+  const refusal = amendHeaders(response.headers, routed, dependencies);
+  if (!refusal) return { response, end };
+  discard(response);
+  return refusal;
+}
+
+/** What the caller gets of the upstream's headers; a refusal when they cannot be passed on. */
+function amendHeaders(headers: Headers, routed: Returning, { options }: ProxyDependencies): Served | undefined {
+  const { chosen, config, cookie } = routed;
+  const survey = surveyOf(headers);
+  const { responseHeaders: lines, responseHeaderBytes: bytes } = limitsOf(config);
+  const excess = headerExcess(survey, { lines, bytes });
+  if (excess !== undefined)
+    return refuse(routed, "upstream_headers_too_large", `an instance of ${chosen.cluster.name} answered with ${excess}`);
+  forwardResponseHeaders(headers, survey);
+  const outcome = applyResponseHeaders(headers, chosen, headerSources(routed, options.callerAddress));
+  if (outcome.kind === "secret_unavailable") return refuseForSecret(routed, outcome.secret);
+  if (cookie !== undefined) headers.append("set-cookie", cookie);
+  return undefined;
 }
 
 /** A conversation in both directions, which has begun. The route's timeout bounds it no more; its other limits do. */
 function passSocket(
-  { lifetime }: Routed,
-  { answered, webSocket, headers }: { answered: Answered; webSocket: WebSocket; headers: Headers },
-  { relay }: ProxyDependencies,
+  routed: Returning,
+  { answered, webSocket }: { readonly answered: Answered; readonly webSocket: WebSocket },
+  dependencies: ProxyDependencies,
 ): Served {
-  const { status } = answered.response;
+  const { lifetime } = routed;
+  const { status, headers: upstreamHeaders } = answered.response;
+  const headers = new Headers(upstreamHeaders);
+  const refusal = amendHeaders(headers, routed, dependencies);
+  if (refusal) {
+    answered.discard();
+    return refusal;
+  }
   if (!lifetime.boundsStreams) {
     // Handed over whole: when it ends is not seen here.
     answered.over();
     return { response: new Response(null, { status, headers, webSocket } as ResponseInit), end: "complete" };
   }
   lifetime.openEnded();
-  const { socket, end } = relay(webSocket, lifetime);
+  const { socket, end } = dependencies.relay(webSocket, lifetime);
   const init = { status, headers, webSocket: socket } as ResponseInit;
   return { response: new Response(null, init), end: followed(end, answered) };
 }

@@ -15,11 +15,11 @@ import { type Configured, limitsOf, refuse, refuseAs, refuseForSecret, type Rout
 
 /** Answers a request by the configuration. Throws only for faults of ours. */
 export async function serve(serving: Serving, dependencies: ProxyDependencies): Promise<Served> {
-  const { config, recorder, request, view } = serving;
+  const { config, recorder, request, survey, view } = serving;
   const { service } = dependencies.options;
   if (!config) return refuse(serving, "no_config", `the proxy of ${service} has no configuration yet`);
   recorder.findings.generation = config.generation;
-  const refusal = admit(request, limitsOf(config));
+  const refusal = admit({ method: view.method, url: request.url, headers: request.headers, survey }, limitsOf(config));
   if (refusal) return refuseAs(serving, refusal);
   // `OPTIONS *` and the like ask for nothing that has a path (RFC 9112 3.2.4).
   if (!view.target.startsWith("/"))
@@ -30,8 +30,9 @@ export async function serve(serving: Serving, dependencies: ProxyDependencies): 
   if (decision.kind === "refused")
     return refuse(serving, "path_refused", `${decision.why}: ${view.method} ${view.authority}${pathOf(view)}`);
   recorder.findings.rule = describeRule(decision.rule);
-  const { rule, fault, rateLimits } = decision;
-  const limited = rateLimits && limitRate(serving, rule, rateLimits);
+  const { rule, cors, fault, rateLimits } = decision;
+  if (cors) recorder.findings.cors = cors;
+  const limited = rateLimits && (await limitRate(serving, rule, rateLimits));
   if (limited) return limited;
   const failed = fault && (await injectFault(serving, { rule, fault }, dependencies.random));
   if (failed) return failed;

@@ -1,6 +1,7 @@
 import { defaultMessageLimits, type MessageLimits } from "#ir/policy.ts";
 import type { Decision } from "#proxy/filters/decision.ts";
 import type { Chosen } from "#proxy/filters/header-actions/apply.ts";
+import type { Survey } from "#proxy/filters/survey.ts";
 import type { RequestView } from "#proxy/match/request.ts";
 import { answer, type Explanation, type Reason } from "./answer.ts";
 import type { ClusterState, ClusterStates } from "./balance/clusters.ts";
@@ -15,6 +16,8 @@ import type { Lifetime } from "./upstream/lifetime.ts";
 export interface Serving {
   readonly request: Request;
   readonly view: RequestView;
+  /** Of the request's headers. */
+  readonly survey: Survey;
   /** Undefined: there is none yet. */
   readonly config: Config | undefined;
   readonly clusters: ClusterStates;
@@ -58,7 +61,11 @@ export function refuse(serving: Pick<Serving, "recorder">, reason: Reason, text:
 export function refuseAs({ recorder }: Pick<Serving, "recorder">, why: Omit<Explanation, "id">): Served {
   recorder.findings.reason = why.reason;
   recorder.findings.text = why.text;
-  return { response: answer({ ...why, id: recorder.trace.traceId }), end: "complete" };
+  const { cors } = recorder.findings;
+  const response = answer({ ...why, id: recorder.trace.traceId, ...(cors && { cors }) }, recorder.view);
+  const grpcStatus = response.headers.get("grpc-status");
+  if (grpcStatus !== null) recorder.findings.grpcStatus = Number(grpcStatus);
+  return { response, end: "complete" };
 }
 
 /** `secret`: the name of one that the rule's headers need. */

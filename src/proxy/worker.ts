@@ -8,11 +8,12 @@ import { kvReader } from "./config/kv-reader.ts";
 import { passThrough } from "./pass-through.ts";
 import { relay } from "./relay.ts";
 import { createProxy, type ServiceProxy } from "./proxy.ts";
+import { type CounterBindings, countersOf } from "./shared-counters.ts";
 import type { FetchFor } from "./upstream/transport.ts";
 
 /** The proxy of one service as a deployed Worker of its own: it is its own host, over KV and a service binding to the control Worker. */
 
-interface ProxyEnv {
+interface ProxyEnv extends CounterBindings {
   /** The KV namespace that the control Worker publishes to. */
   readonly BUS: KVNamespace;
   /** The control Worker's entrypoint `Bus`. */
@@ -52,7 +53,18 @@ function create(env: ProxyEnv): ServiceProxy {
   const asked = Number(env.CONFIG_REFRESH_MS);
   const refreshMs = asked > 0 ? Math.max(minRefreshMs, asked) : defaultRefreshMs;
   const options = { project, service, refreshMs, exportsSpans: env.OTLP_URL !== undefined };
-  return createProxy({ host, clock: systemClock, random: systemRandom, fetchFor: fetchFor(env), passThrough, relay, log, options });
+  const countTogether = countersOf(project, env);
+  return createProxy({
+    host,
+    clock: systemClock,
+    random: systemRandom,
+    fetchFor: fetchFor(env),
+    passThrough,
+    relay,
+    ...(countTogether && { countTogether }),
+    log,
+    options,
+  });
 }
 
 function masterKeyOf(text: string): Promise<MasterKey> {

@@ -177,7 +177,11 @@ describe("limits of time", () => {
 
 interface Explained {
   readonly policies?: Record<string, unknown>;
-  readonly destinations?: { balancing: unknown; circuit?: unknown; endpoints: { instance: string; health: string; ejected?: boolean }[] }[];
+  readonly destinations?: {
+    balancing: unknown;
+    circuits?: unknown;
+    endpoints: { instance: string; health: string; ejected?: boolean }[];
+  }[];
   readonly past?: { answered: { reason: string }; isOutdated: boolean; withheld: string[] };
 }
 
@@ -218,7 +222,7 @@ describe("explain", () => {
           circuitBreakers: { maxRequests: 50 },
           outlierDetection: { consecutiveGatewayFailure: 2 },
         },
-        circuit: { state: "closed", limit: 50 },
+        circuits: [{ state: "closed", limit: 50 }],
         endpoints: [
           { instance: "shown-0", health: "HEALTHY", ejected: true },
           { instance: "shown-1", health: "HEALTHY" },

@@ -184,6 +184,9 @@ describe("one request is one request", () => {
     ["two lengths", "Content-Length: 2\r\nContent-Length: 60\r\n", `ab${smuggled}`],
     ["a blank before the colon", "Transfer-Encoding : chunked\r\nContent-Length: 5\r\n", `0\r\n\r\n${smuggled}`],
     ["a coding that is none", "Transfer-Encoding: xchunked\r\n", `0\r\n\r\n${smuggled}`],
+    ["a length that is none", "Content-Length: 5x\r\n", `abcde${smuggled}`],
+    ["a header folded over two lines", "X-A: b\r\n Content-Length: 60\r\nContent-Length: 2\r\n", `ab${smuggled}`],
+    ["lines that end in LF alone", "X-A: b\nContent-Length: 2\n", `ab${smuggled}`],
   ])("with %s", async (_, headers, rest) => {
     const before = app.received.length;
     const answer = await raw("POST /once", headers, rest);
@@ -258,7 +261,7 @@ describe("bodies of requests", () => {
   });
 
   // workerd was seen, rarely and on a busy machine, to hold such an answer back until the body ends.
-  it("an answer that comes before the body's end is passed on", { timeout: 15_000, retry: 2 }, async () => {
+  it("an answer that comes before the body's end is passed on", { timeout: 15_000 }, async () => {
     const socket = open(mesh.mesh);
     // Bodies that fit into 64 KiB are read first, for another attempt; this one is longer.
     socket.write("POST /early HTTP/1.1\r\nHost: web.test\r\nContent-Length: 100000\r\n\r\nabc");

@@ -1,139 +1,24 @@
 /** Backend services under stress: outliers, circuit breakers, rate limits, panic, tiers and capacities, over real HTTP to real servers. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { compute, createMesh, createRoute, services } from "./harness/resources.ts";
+import { Backends, of, policies, project, reason, type Vm } from "./harness/backends.ts";
+import { compute, createMesh, services } from "./harness/resources.ts";
 import { must, until } from "./harness/rest.ts";
-import { ask, startLoad, watchFor, type Reply } from "./harness/traffic.ts";
-import { httpUpstream, type Upstream } from "./harness/upstream.ts";
+import { startLoad, watchFor, type Reply } from "./harness/traffic.ts";
 import { startMesh, type Mesh } from "./harness/wayside.ts";
 
-const project = "demo";
 let mesh: Mesh;
-
-/** A VM that answers with its name, as the test wants it. */
-interface Vm extends Upstream {
-  readonly name: string;
-  status: number;
-  delayMs: number;
-  isHealthy: boolean;
-  /** The most requests that it had at a time. */
-  peak: number;
-  inFlight: number;
-}
-
-const running: Vm[] = [];
-
-async function startVm(name: string): Promise<Vm> {
-  const vm = { name, status: 200, delayMs: 0, isHealthy: true, peak: 0, inFlight: 0, port: 0, close: () => Promise.resolve() };
-  const upstream = await httpUpstream((incoming, outgoing) => {
-    if (incoming.url === "/healthz") return void outgoing.writeHead(vm.isHealthy ? 200 : 500).end();
-    vm.inFlight += 1;
-    vm.peak = Math.max(vm.peak, vm.inFlight);
-    outgoing.on("close", () => (vm.inFlight -= 1));
-    const { status } = vm;
-    setTimeout(() => outgoing.writeHead(status).end(name), vm.delayMs);
-  });
-  const started = Object.assign(vm, upstream);
-  running.push(started);
-  return started;
-}
-
-interface Group {
-  readonly name: string;
-  readonly zone?: string;
-  readonly vms: readonly string[];
-  /** Of the backend, besides its group. */
-  readonly backend?: object;
-}
-
-interface Service {
-  readonly groups: readonly Group[];
-  /** Of the backend service. */
-  readonly more?: object;
-  readonly isChecked?: boolean;
-  /** Traffic policy of the backend service. */
-  readonly policy?: object;
-}
-
-const policies = `/wayside/v1/projects/${project}/trafficPolicies`;
-
-/** Makes `NAME.test` a service of those groups, and waits until the mesh serves it. */
-async function service(name: string, { groups, more, isChecked = false, policy }: Service): Promise<Record<string, Vm>> {
-  const base = compute(project);
-  const vms: Record<string, Vm> = {};
-  for (const { name: group, zone = "us-central1-a", vms: names } of groups) {
-    await must(mesh.api, "POST", `${base}/zones/${zone}/instanceGroups`, { name: group });
-    for (const each of names) {
-      const vm = (vms[each] = await startVm(each));
-      const registration = { name: each, address: "127.0.0.1", port: vm.port, group, zone };
-      await must(mesh.api, "POST", `/wayside/v1/projects/${project}/instances`, registration);
-    }
-  }
-  const http = { portSpecification: "USE_SERVING_PORT", requestPath: "/healthz" };
-  const check = {
-    name,
-    type: "HTTP",
-    checkIntervalSec: 1,
-    timeoutSec: 1,
-    healthyThreshold: 1,
-    unhealthyThreshold: 2,
-    httpHealthCheck: http,
-  };
-  if (isChecked) await must(mesh.api, "POST", `${base}/global/healthChecks`, check);
-  await must(mesh.api, "POST", `${base}/global/backendServices`, {
-    name,
-    protocol: "HTTP",
-    loadBalancingScheme: "INTERNAL_SELF_MANAGED",
-    backends: groups.map(({ name: group, zone = "us-central1-a", backend }) => ({
-      group: `zones/${zone}/instanceGroups/${group}`,
-      ...backend,
-    })),
-    ...(isChecked && { healthChecks: [`global/healthChecks/${name}`] }),
-    ...more,
-  });
-  if (policy) await must(mesh.api, "POST", policies, { name, target: `backendServices/${name}`, ...policy });
-  const destinations = [{ serviceName: `projects/${project}/locations/global/backendServices/${name}` }];
-  const there = { matches: [{ fullPathMatch: "/is-it-there" }], action: { directResponse: { status: 200, stringBody: "yes" } } };
-  await createRoute({ api: mesh.api, project, name, host: `${name}.test` }, [there, { action: { destinations } }]);
-  await until(`${name}.test`, 10_000, async () => (await get(name, { path: "/is-it-there" })).body === "yes");
-  if (isChecked) await until(`the VMs of ${name}`, 20_000, async () => (await get(name)).status === 200);
-  return vms;
-}
-
-const get = (name: string, more: { path?: string; headers?: Record<string, string> } = {}): Promise<Reply> =>
-  ask(mesh.mesh, { host: `${name}.test`, ...more });
-
-const reason = (reply: Reply): string => `${reply.status} ${reply.headers["x-wayside-reason"] ?? reply.body}`;
-
-/** What so many requests one after the other got, by answer. */
-async function inTurn(name: string, count: number): Promise<Record<string, number>> {
-  const seen: Record<string, number> = {};
-  for (let request = 0; request < count; request++) {
-    const answer = reason(await get(name));
-    seen[answer] = (seen[answer] ?? 0) + 1;
-  }
-  return seen;
-}
-
-/** What so many requests at once got. */
-async function atOnce(name: string, count: number): Promise<Record<string, number>> {
-  const answers = await Promise.all(Array.from({ length: count }, () => get(name)));
-  const seen: Record<string, number> = {};
-  for (const answer of answers.map(reason)) seen[answer] = (seen[answer] ?? 0) + 1;
-  return seen;
-}
-
-const of = (seen: Record<string, number>, pattern: RegExp): number =>
-  Object.entries(seen).reduce((sum, [answer, count]) => sum + (pattern.test(answer) ? count : 0), 0);
+let backends: Backends;
 
 beforeAll(async () => {
   mesh = await startMesh();
+  backends = new Backends(mesh);
   await createMesh(mesh.api, project);
 });
 
 afterAll(async () => {
   expect(mesh.output()).not.toContain("internal error");
   expect(await mesh.stop()).toBe(0);
-  await Promise.all(running.map((vm) => vm.close()));
+  await backends.close();
 });
 
 describe("outlier detection", () => {
@@ -145,18 +30,18 @@ describe("outlier detection", () => {
       interval: { seconds: 1 },
       baseEjectionTime: { seconds: 3 },
     };
-    const vms = await service("out", { groups: [{ name: "out", vms: names }], more: { outlierDetection } });
+    const vms = await backends.service("out", { groups: [{ name: "out", vms: names }], more: { outlierDetection } });
     const sick = vms["out-4"] as Vm;
     sick.status = 500;
-    expect(of(await inTurn("out", 150), /^500/)).toBe(5);
+    expect(of(await backends.inTurn("out", 150), /^500/)).toBe(5);
     sick.status = 200;
-    await until("the VM is asked again", 10_000, async () => (await get("out")).body === "out-4");
+    await until("the VM is asked again", 10_000, async () => (await backends.get("out")).body === "out-4");
   });
 });
 
 describe("circuit breakers", () => {
   it("let ten requests through at a time and refuse the other fifty at once", async () => {
-    const vms = await service("circuit", {
+    const vms = await backends.service("circuit", {
       groups: [{ name: "circuit", vms: ["circuit-0"] }],
       more: { circuitBreakers: { maxRequests: 10 } },
     });
@@ -166,7 +51,7 @@ describe("circuit breakers", () => {
     const refused: number[] = [];
     const answers = await Promise.all(
       Array.from({ length: 60 }, () =>
-        get("circuit").then((answer) => {
+        backends.get("circuit").then((answer) => {
           if (answer.status === 503) refused.push(performance.now() - begun);
           return reason(answer);
         }),
@@ -182,37 +67,40 @@ describe("circuit breakers", () => {
     // Unlike at Google, a limit can be taken back.
     await must(mesh.api, "PATCH", `${compute(project)}/global/backendServices/circuit`, { circuitBreakers: null });
     vm.delayMs = 100;
-    await until("no limit", 10_000, async () => of(await atOnce("circuit", 20), /^200/) === 20);
+    await until("no limit", 10_000, async () => of(await backends.atOnce("circuit", 20), /^200/) === 20);
   });
 
   it("let what finds no connection wait, as much of it as may", async () => {
     const more = { circuitBreakers: { maxConnections: 2, maxPendingRequests: 3 } };
-    const vms = await service("queue", { groups: [{ name: "queue", vms: ["queue-0"] }], more });
+    const vms = await backends.service("queue", { groups: [{ name: "queue", vms: ["queue-0"] }], more });
     const vm = vms["queue-0"] as Vm;
     vm.delayMs = 300;
-    expect(await atOnce("queue", 10)).toEqual({ "200 queue-0": 5, "503 overflow": 5 });
+    expect(await backends.atOnce("queue", 10)).toEqual({ "200 queue-0": 5, "503 overflow": 5 });
     expect(vm.peak).toBe(2);
   });
 
   it("per instance: another one is asked, and when none has room nobody", async () => {
-    const vms = await service("each", { groups: [{ name: "each", vms: ["each-0", "each-1"] }], policy: { maxRequestsPerEndpoint: 1 } });
+    const vms = await backends.service("each", {
+      groups: [{ name: "each", vms: ["each-0", "each-1"] }],
+      policy: { maxRequestsPerEndpoint: 1 },
+    });
     for (const vm of Object.values(vms)) vm.delayMs = 300;
-    expect(await atOnce("each", 6)).toEqual({ "200 each-0": 1, "200 each-1": 1, "503 overflow": 4 });
+    expect(await backends.atOnce("each", 6)).toEqual({ "200 each-0": 1, "200 each-1": 1, "503 overflow": 4 });
   });
 
   it("an adaptive limit holds within its bounds", async () => {
     const policy = { adaptiveConcurrency: { minConcurrency: 2, maxConcurrency: 4 } };
-    const vms = await service("adaptive", { groups: [{ name: "adaptive", vms: ["adaptive-0"] }], policy });
+    const vms = await backends.service("adaptive", { groups: [{ name: "adaptive", vms: ["adaptive-0"] }], policy });
     (vms["adaptive-0"] as Vm).delayMs = 300;
-    expect(await atOnce("adaptive", 10)).toEqual({ "200 adaptive-0": 4, "503 overflow": 6 });
+    expect(await backends.atOnce("adaptive", 10)).toEqual({ "200 adaptive-0": 4, "503 overflow": 6 });
   });
 });
 
 describe("rate limits", () => {
   it("answer 429 with the time to come again, by header, as the policy words it, and follow an edit", async () => {
     const rateLimits = [{ perSecond: 0.1, burst: 2, header: "X-User", status: 429, body: "calm down\n" }];
-    await service("rate", { groups: [{ name: "rate", vms: ["rate-0"] }] });
-    const by = (user: string): Promise<Reply> => get("rate", { headers: { "x-user": user } });
+    await backends.service("rate", { groups: [{ name: "rate", vms: ["rate-0"] }] });
+    const by = (user: string): Promise<Reply> => backends.get("rate", { headers: { "x-user": user } });
     await must(mesh.api, "POST", policies, { name: "rate", target: "httpRoutes/rate", rateLimits });
     await until("the limit", 10_000, async () => (await by("somebody")).status === 429);
     expect([(await by("ann")).status, (await by("ann")).status]).toEqual([200, 200]);
@@ -227,7 +115,7 @@ describe("rate limits", () => {
 
 describe("health", () => {
   it("is disregarded when nobody is well, unless the policy says otherwise", async () => {
-    const vms = await service("panic", { groups: [{ name: "panic", vms: ["panic-0", "panic-1"] }], isChecked: true });
+    const vms = await backends.service("panic", { groups: [{ name: "panic", vms: ["panic-0", "panic-1"] }], isChecked: true });
     for (const vm of Object.values(vms)) vm.isHealthy = false;
     const health = async (): Promise<string[]> => {
       const { healthStatus = [] } = await must(mesh.api, "POST", `${compute(project)}/global/backendServices/panic/getHealth`, {
@@ -237,10 +125,10 @@ describe("health", () => {
     };
     await until("both are sick", 20_000, async () => (await health()).every((state) => state === "UNHEALTHY"));
     await watchFor(1500);
-    const seen = await inTurn("panic", 20);
+    const seen = await backends.inTurn("panic", 20);
     expect(Object.keys(seen).toSorted()).toEqual(["200 panic-0", "200 panic-1"]);
     await must(mesh.api, "POST", policies, { name: "panic", target: "backendServices/panic", panicPercent: 0 });
-    await until("health counts", 10_000, async () => reason(await get("panic")) === "503 no_healthy_endpoints");
+    await until("health counts", 10_000, async () => reason(await backends.get("panic")) === "503 no_healthy_endpoints");
   });
 
   it("of the preferred group decides how much goes to the others", async () => {
@@ -248,18 +136,18 @@ describe("health", () => {
       { name: "first", vms: ["first-0", "first-1"], backend: { preference: "PREFERRED" } },
       { name: "second", zone: "us-east1-b", vms: ["second-0"] },
     ];
-    const vms = await service("prefer", { groups, isChecked: true });
-    expect(of(await inTurn("prefer", 50), /second/)).toBe(0);
+    const vms = await backends.service("prefer", { groups, isChecked: true });
+    expect(of(await backends.inTurn("prefer", 50), /second/)).toBe(0);
     (vms["first-0"] as Vm).isHealthy = false;
-    await until("some go to the second group", 20_000, async () => (await get("prefer")).body === "second-0");
+    await until("some go to the second group", 20_000, async () => (await backends.get("prefer")).body === "second-0");
     // 1.4 × 50 % stay: of 600, 180 are expected elsewhere, with a standard deviation of 11.2.
-    const seen = await inTurn("prefer", 600);
+    const seen = await backends.inTurn("prefer", 600);
     expect(Math.abs(of(seen, /second/) - 180)).toBeLessThan(37);
     expect(of(seen, /first-0/)).toBe(0);
     (vms["first-1"] as Vm).isHealthy = false;
-    await until("all go to the second group", 20_000, async () => of(await inTurn("prefer", 30), /second/) === 30);
+    await until("all go to the second group", 20_000, async () => of(await backends.inTurn("prefer", 30), /second/) === 30);
     for (const vm of Object.values(vms)) vm.isHealthy = true;
-    await until("all come back", 20_000, async () => of(await inTurn("prefer", 30), /first/) === 30);
+    await until("all come back", 20_000, async () => of(await backends.inTurn("prefer", 30), /first/) === 30);
   });
 });
 
@@ -273,12 +161,12 @@ describe("places and capacities", () => {
       { name: "here", zone: "us-central1-a", vms: ["here-0"] },
     ];
     const more = { serviceLbPolicy: `projects/${project}/locations/global/serviceLbPolicies/near` };
-    const vms = await service("place", { groups, more, isChecked: true, policy: { zone: "us-central1-a" } });
-    await until("all of them are well", 20_000, async () => of(await inTurn("place", 30), /here/) === 30);
+    const vms = await backends.service("place", { groups, more, isChecked: true, policy: { zone: "us-central1-a" } });
+    await until("all of them are well", 20_000, async () => of(await backends.inTurn("place", 30), /here/) === 30);
     (vms["here-0"] as Vm).isHealthy = false;
-    await until("the region", 20_000, async () => of(await inTurn("place", 30), /next/) === 30);
+    await until("the region", 20_000, async () => of(await backends.inTurn("place", 30), /next/) === 30);
     (vms["next-0"] as Vm).isHealthy = false;
-    await until("the rest", 20_000, async () => of(await inTurn("place", 30), /far/) === 30);
+    await until("the rest", 20_000, async () => of(await backends.inTurn("place", 30), /far/) === 30);
   });
 
   it("what is over a group's rate goes to the next, and only that", async () => {
@@ -286,7 +174,7 @@ describe("places and capacities", () => {
       { name: "small", vms: ["small-0"], backend: { preference: "PREFERRED", balancingMode: "RATE", maxRatePerInstance: 20 } },
       { name: "large", zone: "us-east1-b", vms: ["large-0"], backend: { balancingMode: "RATE", maxRate: 1000 } },
     ];
-    await service("over", { groups });
+    await backends.service("over", { groups });
     const slow = startLoad(mesh.mesh, { host: "over.test" }, 10);
     await watchFor(1500);
     expect(of((await slow.stop()).bodies, /large/)).toBe(0);

@@ -70,7 +70,10 @@ export const full: Snapshot = {
         {
           ref: { resource: "httpRoutes/cart", index: 2 },
           matches: [],
-          rateLimits: [{ perSecond: 0.5, burst: 2, header: "x-user", status: 503, body: "later" }],
+          rateLimits: [
+            { perSecond: 0.5, burst: 2, header: "x-user", status: 503, body: "later" },
+            { perSecond: 2, burst: 20, mesh: { key: "httpRoutes/cart#1", requests: 20, periodSec: 10 } },
+          ],
           action: { kind: "directResponse", status: 200, body: { text: "pong" } },
           requestHeaders: [],
           responseHeaders: [mutation],

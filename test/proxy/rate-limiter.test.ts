@@ -13,7 +13,12 @@ function limiter(): {
 } {
   const clock = new ManualClock();
   const made = new RateLimiter(clock);
-  return { clock, take: (limits, headers = anyone, rule = ref) => made.take(rule, limits, headers)?.retryAfterSec };
+  const take = (limits: readonly RateLimit[], headers = anyone, rule = ref): number | undefined => {
+    const exhausted = made.take(rule, limits, headers);
+    if (exhausted instanceof Promise) throw new Error("nothing here is counted by others");
+    return exhausted?.retryAfterSec;
+  };
+  return { clock, take };
 }
 
 const of = (user: string): Headers => new Headers({ "x-user": user });
@@ -118,4 +123,50 @@ test("never more than burst + rate × time, and never less than the rate when as
       if (each.perSecond * longestPause <= each.burst - 1) expect(taken).toBeGreaterThanOrEqual(Math.floor(each.perSecond * seconds));
     }),
   );
+});
+
+describe("a limit of the mesh", () => {
+  const mesh = { key: "httpRoutes/test#0", requests: 2, periodSec: 10 } as const;
+  const limits: readonly RateLimit[] = [{ perSecond: 0.2, burst: 2, header: "x-user", mesh }];
+  const other = { resource: "httpRoutes/test", index: 1 };
+
+  test("is counted by the shared counter alone, by the header's value", async () => {
+    const asked: unknown[] = [];
+    const made = new RateLimiter(new ManualClock(), async (limit, value) => {
+      asked.push([limit, value]);
+      return value !== "b";
+    });
+    for (let count = 0; count < 5; count++) expect(await made.take(ref, limits, of("a"))).toBeUndefined();
+    expect(await made.take(ref, limits, of("b"))).toEqual({ limit: limits[0], retryAfterSec: 10 });
+    expect(await made.take(ref, limits, anyone)).toBeUndefined();
+    expect([asked.length, asked[0], asked.at(-1)]).toEqual([7, [mesh, "a"], [mesh, ""]]);
+  });
+
+  test("is not asked about what a bucket refuses", async () => {
+    let asked = 0;
+    const made = new RateLimiter(new ManualClock(), async () => (asked += 1) > 0);
+    const both = [...limits, { perSecond: 1, burst: 1 }];
+    expect(await made.take(ref, both, anyone)).toBeUndefined();
+    expect(await made.take(ref, both, anyone)).toEqual({ limit: both[1], retryAfterSec: 1 });
+    expect(asked).toBe(1);
+  });
+
+  test("is a bucket for all rules together where nobody counts", () => {
+    const { take } = limiter();
+    expect([take(limits, of("a")), take(limits, of("a"), other), take(limits, of("a")), take(limits, of("b"))]).toEqual([
+      undefined,
+      undefined,
+      5,
+      undefined,
+    ]);
+  });
+
+  test.each<[string, () => Promise<boolean>]>([
+    ["fails", () => Promise.reject(new Error("no"))],
+    ["hangs", () => new Promise(() => undefined)],
+  ])("is a bucket while the counter %s", async (_, count) => {
+    const made = new RateLimiter(new ManualClock(), count);
+    const taken = [await made.take(ref, limits, anyone), await made.take(ref, limits, anyone), await made.take(ref, limits, anyone)];
+    expect(taken.map((each) => each?.retryAfterSec)).toEqual([undefined, undefined, 5]);
+  });
 });

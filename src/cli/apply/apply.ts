@@ -1,20 +1,15 @@
 /** Files to resources: everything is looked at first, and nothing is changed while anything is wrong that can be seen beforehand. */
 import { ApiError, type Client } from "#client/client.ts";
-import type { Kind } from "#model/kind.ts";
 import { CommandError, exitCodes } from "../exit.ts";
 import type { FileFault } from "../files/document.ts";
-import { type Manifest, manifestsOf, textOf } from "../files/manifest.ts";
+import { type Manifest, textOf } from "../files/manifest.ts";
 import { type Action, isStep, planOne, type Step, type Target } from "./plan.ts";
 
 export interface ApplyOptions {
   readonly client: Client;
   readonly project: string;
-  /** Files, folders, and `-` for standard input. */
-  readonly files: readonly string[];
   /** Only tells what would be done. */
   readonly dryRun: boolean;
-  /** Of documents that do not tell it themselves. */
-  readonly defaultKind?: Kind;
   /** Told of every resource as soon as it is applied; with `dryRun`, of what would be done to it. */
   readonly onOutcome?: (outcome: Outcome) => void;
 }
@@ -34,15 +29,7 @@ export interface Outcome {
  * Throws `CommandError` with one line a fault, `file:line:col: message`: for faults of the files, before anything is changed; for what
  * the API refuses, after the other resources of the same kind were tried.
  */
-export async function applyFiles(options: ApplyOptions): Promise<Outcome[]> {
-  return applyManifests(options, await manifestsOf(options.files, options.defaultKind));
-}
-
-/** The same with files that have been read. */
-export async function applyManifests(
-  options: Omit<ApplyOptions, "files" | "defaultKind">,
-  manifests: readonly Manifest[],
-): Promise<Outcome[]> {
+export async function applyManifests(options: ApplyOptions, manifests: readonly Manifest[]): Promise<Outcome[]> {
   const planned = await planAll(options, manifests);
   const faults = planned.flatMap((one) => (isStep(one) ? [] : [one]));
   if (faults.length > 0) throw new CommandError(textOf(faults));

@@ -1,6 +1,7 @@
 /** `wayside dev`: the emulator until it is told to stop. */
 import { type Client, createClient } from "#client/client.ts";
 import { startEmulator, type Emulator, type EmulatorEvent } from "#dev/emulator.ts";
+import { warnOf } from "../analyze/warnings.ts";
 import { applyManifests, type Outcome } from "../apply/apply.ts";
 import { type Manifest, manifestsOf } from "../files/manifest.ts";
 import { objectsOf, textOf } from "../output/fields.ts";
@@ -52,6 +53,7 @@ function aborted(signal: AbortSignal): Promise<void> {
 async function bringUp(emulator: Emulator, manifests: readonly Manifest[], options: DevOptions): Promise<void> {
   const client = createClient({ api: emulator.api });
   const outcomes = await applyManifests({ client, project: options.project, dryRun: false }, manifests);
+  await warnOf(client, options.project, manifests);
   await announce(emulator, { client, outcomes, options });
 }
 

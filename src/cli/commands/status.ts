@@ -1,7 +1,7 @@
 /** `wayside status`: what every proxy serves, against what it should serve. */
 import type { JsonObject } from "#base/json.ts";
 import { type ApiOptions, clientOf } from "../options.ts";
-import { objectOf, objectsOf, textOf } from "../output/fields.ts";
+import { objectOf, objectsOf, textOf, textsOf } from "../output/fields.ts";
 import { print } from "../output/print.ts";
 import { age, state, table } from "../output/table.ts";
 import { projectPath } from "../resources/paths.ts";
@@ -13,8 +13,12 @@ export async function run(options: ApiOptions): Promise<void> {
 
 /** The table, and a line for each thing that needs attention. */
 function statusText(status: JsonObject): string {
-  const rows = objectsOf(status["proxies"]).map((proxy) => [
+  const proxies = objectsOf(status["proxies"]);
+  const counts = Map.groupBy(proxies, ({ service }) => service);
+  const rows = proxies.map((proxy) => [
     textOf(proxy["service"]),
+    // Worth a column only where there are several to tell apart.
+    (counts.get(proxy["service"])?.length ?? 0) > 1 ? textOf(proxy["proxy"]) : undefined,
     state(textOf(proxy["state"])),
     textOf(proxy["wantedGeneration"]),
     textOf(proxy["appliedGeneration"]),
@@ -22,8 +26,8 @@ function statusText(status: JsonObject): string {
     typeof proxy["ageSeconds"] === "number" ? age(proxy["ageSeconds"]) : undefined,
     textOf(objectOf(proxy["lastRejection"])["reason"]),
   ]);
-  const heads = ["SERVICE", "STATE", "WANTED", "APPLIED", "DIGEST", "AGE", "LAST REJECTION"];
-  return [table(heads, rows), ...backlog(status), ...conflicts(status)].join("");
+  const heads = ["SERVICE", "PROXY", "STATE", "WANTED", "APPLIED", "DIGEST", "AGE", "LAST REJECTION"];
+  return [table(heads, rows), ...backlog(status), ...conflicts(status), ...warnings(status)].join("");
 }
 
 function backlog(status: JsonObject): string[] {
@@ -38,4 +42,13 @@ function conflicts(status: JsonObject): string[] {
     (one) =>
       `\nconflict: ${textOf(one["service"])} is served by ${textOf(one["owner"])}; ${textOf(one["ignored"])} claims it, too, and is ignored\n`,
   );
+}
+
+/** What resources ask for and is not done; then what single proxies cannot do. */
+function warnings(status: JsonObject): string[] {
+  const ofResources = objectsOf(status["warnings"]).map(({ text }) => textOf(text));
+  const ofProxies = objectsOf(status["proxies"]).flatMap(({ service, warnings: own }) =>
+    textsOf(own).map((text) => `the proxy of ${textOf(service)}: ${text}`),
+  );
+  return [...new Set([...ofResources, ...ofProxies])].map((text) => `\nwarning: ${text}\n`);
 }

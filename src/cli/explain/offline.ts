@@ -2,14 +2,13 @@
 import type { JsonObject } from "#base/json.ts";
 import { compileService } from "#control/compiler/service.ts";
 import { serviceTable } from "#control/compiler/services.ts";
-import { collectionOf, type ResourceView } from "#control/compiler/view.ts";
 import { explain, explainUnknownHost } from "#proxy/filters/explain.ts";
 import { compileSnapshot } from "#proxy/match/compile.ts";
 import { HostTable } from "#proxy/match/hosts.ts";
 import type { RequestView } from "#proxy/match/request.ts";
-import { comparable } from "../apply/compare.ts";
 import { CommandError } from "../exit.ts";
-import { type Manifest, manifestsOf } from "../files/manifest.ts";
+import { manifestsOf } from "../files/manifest.ts";
+import { resourceView } from "../files/resource-view.ts";
 
 export interface AskedRequest {
   readonly method: string;
@@ -33,7 +32,7 @@ export async function explainFiles(files: readonly string[], project: string, as
   const { snapshot, warnings } = compileService(view, entry);
   const compiled = compileSnapshot(snapshot);
   if ("error" in compiled) throw new CommandError(`no proxy could take this configuration of ${entry.service}: ${compiled.error}`);
-  const { destinations, ...answer } = explain(compiled.compiled, request);
+  const { destinations, ...answer } = explain(compiled.compiled, request, { headers: request.headers });
   const known = destinations?.map(({ endpoints: _endpoints, endpointsOmitted: _omitted, ...destination }) => destination);
   return plain({ ...answer, ...(known && { destinations: known }), ...(warnings.length > 0 && { warnings }) });
 }
@@ -43,7 +42,7 @@ function plain(answer: object): JsonObject {
   return JSON.parse(JSON.stringify(answer)) as JsonObject;
 }
 
-function viewOf({ method, url, headers: given }: AskedRequest): RequestView {
+function viewOf({ method, url, headers: given }: AskedRequest): RequestView & { readonly headers: Headers } {
   const parsed = URL.parse(url);
   if (!parsed || !/^https?:$/.test(parsed.protocol)) throw new CommandError(`'${url}' is no http or https URL`);
   const headers = headersOf(given);
@@ -66,22 +65,4 @@ function headersOf(given: AskedRequest["headers"]): Headers {
     }
   }
   return headers;
-}
-
-/** The files as a project whose groups have not reported yet. Whoever stands first in the files is the oldest. */
-function resourceView(manifests: readonly Manifest[], project: string): ResourceView {
-  const resources = manifests.map(({ kind, key, name, body }, index) => ({
-    key,
-    resource: comparable(kind, name, body),
-    createdAtMs: index,
-  }));
-  const byKey = new Map(resources.map(({ key, resource }) => [key, resource]));
-  return {
-    project,
-    get: (key) => byKey.get(key),
-    list: (collection) => resources.filter(({ key }) => collectionOf(key) === collection),
-    groupReport: () => undefined,
-    // What a secret's versions are is in no file; that there is the secret is enough here.
-    secretVersion: (name) => (byKey.has(`secrets/${name}`) ? 1 : null),
-  };
 }

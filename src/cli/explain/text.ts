@@ -79,7 +79,7 @@ function upstreamNode(upstream: JsonObject): TreeNode {
   const timeout = Number(upstream["timeoutMs"] ?? 0);
   return {
     ...leaf("upstream", `${textOf(upstream["method"]) ?? ""} ${textOf(upstream["url"]) ?? ""}`.trim()),
-    children: [{ label: `timeout ${timeout === 0 ? "none" : `${timeout / 1000} s`}` }, ...headerNodes(upstream)],
+    children: [{ label: `timeout ${timeout === 0 ? "none" : `${timeout / 1000} s`}` }, ...headerNodes(upstream), ...sentNode(upstream)],
   };
 }
 
@@ -90,6 +90,12 @@ function headerNodes(changes: JsonObject): TreeNode[] {
   ];
 }
 
+/** The headers as an instance would get them. */
+function sentNode({ sentHeaders }: JsonObject): TreeNode[] {
+  const children = objectsOf(sentHeaders).map((header) => ({ label: `${textOf(header["name"])}: ${textOf(header["value"])}` }));
+  return children.length === 0 ? [] : [{ label: "sent with", children }];
+}
+
 function destinationNodes(answer: JsonObject): TreeNode[] {
   const destinations = objectsOf(answer["destinations"]);
   const total = destinations.reduce((sum, one) => sum + Number(one["weight"] ?? 0), 0);
@@ -97,7 +103,13 @@ function destinationNodes(answer: JsonObject): TreeNode[] {
     const share = total > 0 ? ` (${Math.round((Number(one["weight"]) / total) * 1000) / 10} %)` : "";
     return {
       label: `→ ${textOf(one["backendService"])}${destinations.length > 1 ? share : ""}`,
-      children: [...headerNodes(objectOf(one["headers"])), ...balancingNodes(one), ...circuitNodes(one), ...endpointNodes(one)],
+      children: [
+        ...headerNodes(objectOf(one["headers"])),
+        ...sentNode(one),
+        ...balancingNodes(one),
+        ...circuitNodes(one),
+        ...endpointNodes(one),
+      ],
     };
   });
 }
@@ -106,11 +118,13 @@ function balancingNodes({ balancing }: JsonObject): TreeNode[] {
   return Object.entries(objectOf(balancing)).map(([name, value]) => ({ label: `${name}: ${wordsOf(value)}` }));
 }
 
-function circuitNodes({ circuit }: JsonObject): TreeNode[] {
-  if (!isJsonObject(circuit)) return [];
-  const { state, active, limit, overflows } = circuit;
-  const most = limit === undefined ? "" : ` of ${textOf(limit)}`;
-  return [{ label: `circuit: ${textOf(state)}, ${textOf(active)}${most} under way, ${textOf(overflows)} refused` }];
+function circuitNodes(destination: JsonObject): TreeNode[] {
+  const circuits = objectsOf(destination["circuits"]);
+  return circuits.map(({ proxy, state, active, limit, overflows }) => {
+    const of = circuits.length > 1 ? ` of proxy ${textOf(proxy) ?? "?"}` : "";
+    const most = limit === undefined ? "" : ` of ${textOf(limit)}`;
+    return { label: `circuit${of}: ${textOf(state)}, ${textOf(active)}${most} under way, ${textOf(overflows)} refused` };
+  });
 }
 
 function endpointNodes({ endpoints, endpointsOmitted }: JsonObject): TreeNode[] {
@@ -123,7 +137,8 @@ function endpointNodes({ endpoints, endpointsOmitted }: JsonObject): TreeNode[] 
 
 function endpointNode(endpoint: JsonObject): TreeNode {
   const { instance, address, port, zone, health, ejected } = endpoint;
-  const state = ejected === true ? pc.yellow("ejected") : healthText(health);
+  const by = textsOf(endpoint["ejectedBy"]);
+  const state = ejected === true ? pc.yellow(by.length === 0 ? "ejected" : `ejected by proxy ${by.join(", ")}`) : healthText(health);
   return { label: [textOf(instance), `${textOf(address)}:${textOf(port)}`, textOf(zone), state].join("  ") };
 }
 

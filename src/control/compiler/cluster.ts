@@ -19,7 +19,23 @@ import { read, type ResourceView } from "./view.ts";
 const defaultTimeoutMs = 30_000;
 
 /** Fields of a backend service that ask for something the mesh does not do. */
-const ignoredFields = ["securitySettings", "failoverPolicy"];
+const ignoredFields = [
+  "cdnPolicy",
+  "compressionMode",
+  "connectionTrackingPolicy",
+  "edgeSecurityPolicy",
+  "enableCDN",
+  "failoverPolicy",
+  "haPolicy",
+  "iap",
+  "ipAddressSelectionPolicy",
+  "logConfig",
+  "networkPassThroughLbTrafficPolicy",
+  "securityPolicy",
+  "securitySettings",
+  "serviceBindings",
+  "tlsSettings",
+];
 
 /**
  * The backend that a reference to a backend service leads to, compiled once per snapshot. A service that does not exist (or text that is

@@ -3,7 +3,7 @@ import type { JsonObject } from "#base/json.ts";
 import type { Cluster } from "#ir/cluster.ts";
 import type { SecretUse } from "#ir/snapshot.ts";
 import type { TrafficPolicy } from "#model/wayside/traffic-policies.ts";
-import type { ResourceView } from "./view.ts";
+import type { RecordingView } from "./view.ts";
 
 /** A cluster with what only the compiler needs of its backend service. */
 export interface CompiledBackend {
@@ -18,20 +18,26 @@ export interface CompiledBackend {
   readonly maxStreamDurationMs?: number;
 }
 
+/** A traffic policy with its key. */
+export interface KeyedPolicy {
+  readonly key: string;
+  readonly policy: TrafficPolicy;
+}
+
 /** One compilation. Made by `newContext`, used once. */
 export interface Context {
-  readonly view: ResourceView;
+  readonly view: RecordingView;
   /** By their keys in `Snapshot.clusters`. */
   readonly backends: Map<string, CompiledBackend>;
   readonly secretNames: Set<string>;
   readonly warnings: Set<string>;
   /** Labels of the service's proxies, for metadata filters. */
   readonly labels: Readonly<Record<string, string>>;
-  /** All of the project's, the last by name first; undefined until they are asked for. */
-  trafficPolicies: readonly TrafficPolicy[] | undefined;
+  /** All of the project's by what they are about; undefined until they are asked for. */
+  trafficPolicies: ReadonlyMap<string, readonly KeyedPolicy[]> | undefined;
 }
 
-export function newContext(view: ResourceView, labels: Readonly<Record<string, string>> = {}): Context {
+export function newContext(view: RecordingView, labels: Readonly<Record<string, string>> = {}): Context {
   return { view, backends: new Map(), secretNames: new Set(), warnings: new Set(), labels, trafficPolicies: undefined };
 }
 
@@ -45,7 +51,7 @@ export function secretsOf(context: Context): SecretUse[] {
   return [...context.secretNames].toSorted().map((name) => ({ name, version: context.view.secretVersion(name) }));
 }
 
-/** Says of each of `fields` that is set (an empty object or list is not) that it is stored and has no effect. */
+/** Says of each of `fields` that is set (`false`, an empty list and an object without fields that are set are not) that it is stored and has no effect. */
 export function warnIgnored(context: Context, where: string, holder: { object: object | undefined; fields: readonly string[] }): void {
   const object = (holder.object ?? {}) as JsonObject;
   for (const field of holder.fields) {
@@ -54,6 +60,7 @@ export function warnIgnored(context: Context, where: string, holder: { object: o
 }
 
 function isSet(value: unknown): boolean {
-  if (value === undefined || value === null) return false;
-  return typeof value !== "object" || Object.keys(value).length > 0;
+  if (value === undefined || value === null || value === false) return false;
+  if (Array.isArray(value)) return value.length > 0;
+  return typeof value !== "object" || Object.values(value).some(isSet);
 }

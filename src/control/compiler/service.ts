@@ -30,7 +30,7 @@ export function compileService(view: ResourceView, entry: ServiceEntry): Compile
   const settings = settingsOf(recording, entry.owner);
   const context = newContext(recording, settings?.proxyLabels);
   const policy = trafficPolicyOf(context, entry.owner);
-  const rules = withHedge(withRateLimits(rulesOf(context, entry), policy), policy);
+  const rules = withHedge(withRateLimits(rulesOf(context, entry), entry.owner, policy), policy);
   const snapshot: Snapshot = {
     schemaVersion,
     project: view.project,

@@ -6,7 +6,7 @@ import { grpcRoutes } from "#model/networkservices/grpc-routes.ts";
 import { httpRoutes } from "#model/networkservices/http-routes.ts";
 import { filtersPass, settingsOf } from "./mesh-settings.ts";
 import { resolve } from "./references.ts";
-import { read, type ResourceView, type ViewedResource } from "./view.ts";
+import { collectionOf, read, type ResourceView, type ViewedResource } from "./view.ts";
 
 /** A service: the host pattern callers use, and the resource that says what happens there. */
 export interface ServiceEntry {
@@ -49,7 +49,7 @@ export function serviceTable(view: ResourceView): ServiceTable {
   const owners = new Map<string, string>();
   const conflicts: ServiceConflict[] = [];
   for (const { hosts, owner } of claims) {
-    for (const service of new Set(hosts.map((host) => host.toLowerCase()))) {
+    for (const service of services(hosts)) {
       const first = owners.get(service);
       if (first === undefined) owners.set(service, owner);
       else conflicts.push({ service, owner: first, ignored: owner });
@@ -57,6 +57,44 @@ export function serviceTable(view: ResourceView): ServiceTable {
   }
   const entries = [...owners].map(([service, owner]) => ({ service, owner }));
   return { entries: entries.toSorted((a, b) => compare(a.service, b.service)), conflicts };
+}
+
+/**
+ * The hosts, each once, that a route claims, or that a URL map claims when traffic can reach it; undefined for what is neither. Only this one
+ * resource is looked at.
+ */
+export function claimedHosts(view: ResourceView, key: string): readonly string[] | undefined {
+  switch (collectionOf(key)) {
+    case "httpRoutes":
+      return services(hostsOfRoute(read(view, httpRoutes, key)));
+    case "grpcRoutes":
+      return services(hostsOfRoute(read(view, grpcRoutes, key)));
+    case "urlMaps":
+      return services(hostsOfMap(read(view, urlMaps, key)));
+    default:
+      return undefined;
+  }
+}
+
+/** The services that host patterns name. */
+function services(hosts: readonly string[]): string[] {
+  return [...new Set(hosts.map((host) => host.toLowerCase()))];
+}
+
+/** What the claims of a route depend on. */
+interface Attached {
+  readonly hostnames?: readonly string[];
+  readonly meshes?: readonly string[];
+  readonly gateways?: readonly string[];
+}
+
+function hostsOfRoute(route: Attached | undefined): readonly string[] {
+  const { hostnames = [], meshes = [], gateways = [] } = route ?? {};
+  return meshes.length + gateways.length > 0 ? hostnames : [];
+}
+
+function hostsOfMap(map: { readonly hostRules?: readonly { readonly hosts?: readonly string[] }[] } | undefined): readonly string[] {
+  return [...(map?.hostRules ?? []).flatMap((rule) => rule.hosts ?? []), "*"];
 }
 
 interface Claim {
@@ -70,18 +108,13 @@ function routeClaims(view: ResourceView): Claim[] {
     ...view.list("httpRoutes").map((stored) => ({ ...stored, route: httpRoutes.read(stored.resource) })),
     ...view.list("grpcRoutes").map((stored) => ({ ...stored, route: grpcRoutes.read(stored.resource) })),
   ];
-  return routes.flatMap(({ key, route, createdAtMs }) => {
-    const attached = (route.meshes ?? []).length + (route.gateways ?? []).length > 0;
-    return attached ? [{ owner: key, createdAtMs, hosts: route.hostnames ?? [] }] : [];
-  });
+  return routes.map(({ key, route, createdAtMs }) => ({ owner: key, createdAtMs, hosts: hostsOfRoute(route) }));
 }
 
 function mapClaims(view: ResourceView): Claim[] {
   const served = servedMaps(view);
   return view.list("urlMaps").flatMap(({ key, resource, createdAtMs }) => {
-    if (!served.has(key)) return [];
-    const hosts = (urlMaps.read(resource).hostRules ?? []).flatMap((rule) => rule.hosts ?? []);
-    return [{ owner: key, createdAtMs, hosts: [...hosts, "*"] }];
+    return served.has(key) ? [{ owner: key, createdAtMs, hosts: hostsOfMap(urlMaps.read(resource)) }] : [];
   });
 }
 

@@ -15,6 +15,7 @@ import { mirrorPolicy, rulePolicies } from "./rule-policies.ts";
 const ignoredFields = ["cachePolicy"];
 const ignoredRewrites = ["regexRewrite"];
 const ignoredRuleFields = ["customErrorResponsePolicy", "httpFilterConfigs", "httpFilterMetadata"];
+const ignoredDefaults = ["defaultCustomErrorResponsePolicy"];
 
 interface NamedMap {
   /** Short name. */
@@ -51,6 +52,8 @@ interface Place {
 function matcherRules(context: Context, named: NamedMap, matcher: PathMatcher | undefined): Rule[] {
   const map = `urlMaps/${named.name}`;
   const place: Place = { context, named, matcher, where: matcher ? `${map}.pathMatchers[${matcher.name}]` : map };
+  warnIgnored(context, map, { object: named.map, fields: ignoredDefaults });
+  warnIgnored(context, place.where, { object: matcher, fields: ignoredDefaults });
   return [...routeRules(place), ...pathRules(place), defaultRule(place)];
 }
 
@@ -90,6 +93,7 @@ function pathRules(place: Place): Rule[] {
     while (entries[end]?.index === first.index) end++;
     const matches = entries.slice(start, end).map(({ path }): Match => ({ path, headers: [], query: [] }));
     const where = `${place.where}.pathRules[${first.index}]`;
+    warnIgnored(place.context, where, { object: first.rule, fields: ignoredRuleFields });
     rules.push(ruleOf(place, { ref: { index: first.index }, matches, action: first.rule, headerAction: undefined, where }));
     start = end;
   }

@@ -40,6 +40,8 @@ export const dependency = {
   group: (groupKey: string): string => `group:${groupKey}`,
   /** A version of a secret added, enabled, disabled or destroyed. */
   secret: (name: string): string => `secret:${name}`,
+  /** Another traffic policy is about the resource `key`; of those that were about it already, their own keys tell. */
+  policies: (key: string): string => `policies:${key}`,
 };
 
 /** `urlMaps` of `global/urlMaps/x`. */
@@ -47,14 +49,12 @@ export function collectionOf(key: string): string {
   return key.split("/").at(-2) ?? "";
 }
 
-/** The dependencies that a change of the resource `key` touches: look up who holds one of them. */
-export function touchedBy(key: string): string[] {
-  return [key, dependency.collection(collectionOf(key))];
-}
-
 export interface RecordingView extends ResourceView {
   /** Everything read so far, sorted, each once: resource keys (missing ones too) and names made by `dependency`. */
   dependencies(): string[];
+  /** The same view without memory, for what is looked up in a way of its own, and then noted. */
+  readonly unrecorded: ResourceView;
+  note(name: string): void;
 }
 
 /** A view that remembers what is read through it. */
@@ -62,6 +62,8 @@ export function recordingView(view: ResourceView): RecordingView {
   const seen = new Set<string>();
   return {
     project: view.project,
+    unrecorded: view,
+    note: (name) => void seen.add(name),
     get(key) {
       seen.add(key);
       return view.get(key);

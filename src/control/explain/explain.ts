@@ -2,12 +2,11 @@ import { UserError } from "#base/errors.ts";
 import { isJsonObject, type Json } from "#base/json.ts";
 import { readSnapshot } from "#ir/codec.ts";
 import { explain, type ExplainAnswer, explainUnknownHost, type UnknownHost } from "#proxy/filters/explain.ts";
-import type { Observation } from "#proxy/filters/explain-backend.ts";
+import type { ProxyObservation } from "#proxy/filters/explain-backend.ts";
 import { compileSnapshot, type CompiledSnapshot } from "#proxy/match/compile.ts";
 import { HostTable } from "#proxy/match/hosts.ts";
-import type { RequestView } from "#proxy/match/request.ts";
 import type { RefusedRequest } from "./refused-log.ts";
-import { readRequest, viewOfRefused } from "./request.ts";
+import { readRequest, viewOfRefused, type WholeRequest } from "./request.ts";
 
 /** Compiled snapshots kept in memory: enough for a person or a test going to and fro between services. */
 const keptSnapshots = 32;
@@ -17,8 +16,10 @@ export interface SnapshotSource {
   services(): readonly string[];
   newest(service: string): { readonly generation: number } | undefined;
   bytes(service: string): Uint8Array<ArrayBuffer> | undefined;
-  /** What the service's proxy sees of a backend service. */
-  observation(service: string, cluster: string): Observation | undefined;
+  /** What each of the service's proxies sees of a backend service. */
+  observations(service: string, cluster: string): readonly ProxyObservation[];
+  /** What the service's resources ask for and it does not do. */
+  warnings(service: string): readonly string[];
   /** A request that a proxy answered itself. */
   refused(id: string): RefusedRequest | undefined;
 }
@@ -34,7 +35,9 @@ interface PastRequest {
   readonly withheld: readonly string[];
 }
 
-export type Explanation = (ExplainAnswer | UnknownHost) & { readonly past?: PastRequest };
+type Answer = (ExplainAnswer & { readonly warnings?: readonly string[] }) | UnknownHost;
+
+export type Explanation = Answer & { readonly past?: PastRequest };
 
 /** Says what the mesh would do to a request, with the proxies' own decision function and the newest configuration. */
 export class Explainer {
@@ -60,12 +63,15 @@ export class Explainer {
     return { ...answer, past: pastOf(refused, newest) };
   }
 
-  #answer(request: RequestView): ExplainAnswer | UnknownHost {
+  #answer(request: WholeRequest): Answer {
     const services = this.#source.services();
     const service = new HostTable(services.map((name) => [name, name] as const)).find(request.authority);
     const compiled = service === undefined ? undefined : this.#compile(service);
     if (service === undefined || !compiled) return explainUnknownHost(request.authority, services);
-    return explain(compiled, request, (cluster) => this.#source.observation(service, cluster));
+    const observe = (cluster: string): readonly ProxyObservation[] => this.#source.observations(service, cluster);
+    const answer = explain(compiled, request, { observe, headers: request.headers });
+    const warnings = this.#source.warnings(service);
+    return { ...answer, ...(warnings.length > 0 && { warnings }) };
   }
 
   #compile(service: string): CompiledSnapshot | undefined {

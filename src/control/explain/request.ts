@@ -5,8 +5,13 @@ import type { RefusedRequest } from "./refused-log.ts";
 
 /** The request that is to be explained. */
 
+/** One whose headers are all there. */
+export interface WholeRequest extends RequestView {
+  readonly headers: Headers;
+}
+
 /** Of a body `{method?, url, headers?: [{name, value}]}`. Throws `UserError` with every field that is wrong. */
-export function readRequest(body: Json | undefined): RequestView {
+export function readRequest(body: Json | undefined): WholeRequest {
   const faults: Fault[] = [];
   const given = isJsonObject(body) ? body : {};
   const method = given["method"] ?? "GET";
@@ -29,7 +34,7 @@ export function readRequest(body: Json | undefined): RequestView {
 const withheldValue = "[withheld]";
 
 /** One that the mesh has answered itself. Its URL is what a Worker saw, which is not always one that can be parsed (`OPTIONS *`). */
-export function viewOfRefused({ method, url, headers, withheld }: RefusedRequest): RequestView {
+export function viewOfRefused({ method, url, headers, withheld }: RefusedRequest): WholeRequest {
   const [, scheme, authority = "", target = ""] = /^(https?):\/\/([^/]*)(.*)$/s.exec(url) ?? [];
   const kept = new Headers(headers.map(({ name, value }): [string, string] => [name, value]));
   for (const name of withheld) kept.set(name, withheldValue);

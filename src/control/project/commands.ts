@@ -3,7 +3,8 @@ import { UserError } from "#base/errors.ts";
 import type { JsonObject } from "#base/json.ts";
 import type { Random } from "#base/random.ts";
 import type { MasterKey } from "#base/seal.ts";
-import { dependency, touchedBy } from "#control/compiler/view.ts";
+import { touchedBy } from "#control/compiler/touched.ts";
+import { dependency } from "#control/compiler/view.ts";
 import type { Change, Command, Outcome } from "../command.ts";
 import { execute } from "../resources/execute.ts";
 import type { SecretCall, SecretResult } from "../secrets/call.ts";
@@ -105,7 +106,7 @@ export class Commands {
     const now = clock.now();
     const gone = state.groups.update(changes);
     const keys = new Set([
-      ...changes.flatMap(({ key }) => touchedBy(key)),
+      ...changes.flatMap(({ key }) => touchedBy(state.view, key)),
       ...gone.map((key) => dependency.group(key)),
       ...secrets.map((name) => dependency.secret(name)),
     ]);

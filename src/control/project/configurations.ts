@@ -3,20 +3,38 @@ import { directoryService, keys, schemaVersion } from "#ir/snapshot.ts";
 import { readDirectory, readSnapshot, writeDirectory, writeSnapshot } from "#ir/codec.ts";
 import { compileSnapshot } from "#proxy/match/compile.ts";
 import { compileService, type CompiledService } from "#control/compiler/service.ts";
-import { serviceTable, serviceTableCollections, type ServiceConflict, type ServiceEntry } from "#control/compiler/services.ts";
-import { collectionOf, type ResourceView } from "#control/compiler/view.ts";
+import { inertWarnings } from "#control/compiler/inert.ts";
+import {
+  claimedHosts,
+  serviceTable,
+  serviceTableCollections,
+  type ServiceConflict,
+  type ServiceEntry,
+} from "#control/compiler/services.ts";
+import { collectionOf, dependency, type ResourceView } from "#control/compiler/view.ts";
 import type { Ledger } from "../publish/ledger.ts";
-import { textOf } from "../store/row.ts";
-import type { Sql } from "../store/sql.ts";
+import { jsonOf, textOf } from "../store/row.ts";
+import { firstRow, type Sql } from "../store/sql.ts";
 
 /** To be raised with each change of the compiler that gives other snapshots for the same resources: every project compiles itself again. */
-export const compilerRevision = 2;
+export const compilerRevision = 3;
 
 /** Workers KV. */
 const maxKeyBytes = 512;
 
+/** What a person reads of one service, and no more. */
+const mostWarnings = 100;
+
+/** What is stored and not obeyed. */
+interface ServiceWarning {
+  /** `backendServices/cart.iap is stored; it has no effect on traffic`: the resource and, where there is one, the field come first. */
+  readonly text: string;
+  readonly services: readonly string[];
+}
+
 /** What a change touched, in the words of the compiler's dependencies. */
 export interface Touched {
+  /** A collection is among them only beside the resources of it that changed. */
   readonly keys: ReadonlySet<string>;
   /**
    * What to do with a snapshot that its own proxy would refuse. `refuse` throws a `UserError`, so that the command is undone; `keep` leaves
@@ -48,9 +66,8 @@ export class Configurations {
   /** Brings everything up to date after a change. */
   update(touched: Touched, now: number): void {
     const affected = new Set(this.dependents(touched.keys));
-    if ([...touched.keys].some((key) => serviceTableCollections.includes(collectionOf(key)))) {
-      for (const service of this.#updateTable(now)) affected.add(service);
-    }
+    const changed = [...touched.keys].filter((key) => serviceTableCollections.includes(collectionOf(key)));
+    if (!this.#keepsTable(changed)) for (const service of this.#updateTable(now)) affected.add(service);
     this.#compile(affected, { unreadable: touched.unreadable, now });
   }
 
@@ -78,6 +95,38 @@ export class Configurations {
   /** Hosts that two resources claim. */
   conflicts(): readonly ServiceConflict[] {
     return serviceTable(this.#parts.view).conflicts;
+  }
+
+  /** What the resources ask for and is not done, each with the services that it concerns. */
+  warnings(): readonly ServiceWarning[] {
+    const rows = [...this.#parts.sql.exec("SELECT service, warnings FROM services WHERE warnings <> '[]' ORDER BY service")];
+    const services = new Map<string, string[]>();
+    for (const row of rows) {
+      for (const text of jsonOf<string[]>(row, "warnings")) services.set(text, [...(services.get(text) ?? []), textOf(row, "service")]);
+    }
+    const inert = inertWarnings(this.#parts.view).map((text) => ({ text, services: [] }));
+    return [...[...services].map(([text, of]) => ({ text, services: of })), ...inert];
+  }
+
+  /**
+   * Whether these changes leave the service table as it is, as far as can be told from what changed alone: each resource claims exactly the
+   * services that it owns. That is so of most edits, and saves them a look at all routes of the project.
+   */
+  #keepsTable(changed: readonly string[]): boolean {
+    return changed
+      .filter((key) => key !== dependency.collection(collectionOf(key)))
+      .every((key) => {
+        const claimed = claimedHosts(this.#parts.view, key);
+        if (claimed === undefined) return false;
+        const owned = [...this.#parts.sql.exec("SELECT service FROM services WHERE owner = ?", key)].map((row) => textOf(row, "service"));
+        return owned.length > 0 && owned.length === claimed.length && owned.every((service) => claimed.includes(service));
+      });
+  }
+
+  /** Those of one service. */
+  warningsOf(service: string): readonly string[] {
+    const row = firstRow(this.#parts.sql.exec("SELECT warnings FROM services WHERE service = ?", service));
+    return row ? jsonOf<string[]>(row, "warnings") : [];
   }
 
   /** Takes over the service table; returns the services that are new or have another owner. */
@@ -108,6 +157,7 @@ export class Configurations {
     for (const [service, entry] of this.#entries([...services])) {
       const compiled = compileService(this.#parts.view, entry);
       this.#recordDependencies(service, compiled.dependencies);
+      this.#recordWarnings(service, compiled.warnings);
       const bytes = writeSnapshot(compiled.snapshot);
       const fault = unreadable(bytes, compiled);
       if (fault === undefined) this.#parts.ledger.record({ service, bytes, secrets: compiled.snapshot.secrets }, how.now);
@@ -126,6 +176,11 @@ export class Configurations {
     const wanted = JSON.stringify(dependencies);
     sql.exec("DELETE FROM service_dependencies WHERE service = ? AND key NOT IN (SELECT value FROM json_each(?))", service, wanted);
     sql.exec("INSERT OR IGNORE INTO service_dependencies (key, service) SELECT value, ? FROM json_each(?)", service, wanted);
+  }
+
+  #recordWarnings(service: string, warnings: readonly string[]): void {
+    const text = JSON.stringify(warnings.slice(0, mostWarnings));
+    this.#parts.sql.exec("UPDATE services SET warnings = ? WHERE service = ? AND warnings <> ?", text, service, text);
   }
 
   #recordDirectory(now: number): void {

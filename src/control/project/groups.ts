@@ -2,7 +2,8 @@ import { sameJson } from "#base/json.ts";
 import type { GroupReport, GroupSpec } from "#instances/group/spec.ts";
 import type { Change } from "../command.ts";
 import { affectedGroups, compileGroup, type CompiledGroup } from "#control/compiler/groups.ts";
-import { touchedBy, type ResourceView } from "#control/compiler/view.ts";
+import { touchedBy } from "#control/compiler/touched.ts";
+import type { ResourceView } from "#control/compiler/view.ts";
 import type { Store } from "../store/store.ts";
 import { jsonOf, numberOf, textOf } from "../store/row.ts";
 import { firstRow, type Sql } from "../store/sql.ts";
@@ -42,7 +43,7 @@ export class Groups {
   /** Brings the specifications up to date after these changes. Returns the groups that are no more. Within the transaction of the change. */
   update(changes: readonly Change[]): readonly string[] {
     const { sql, view } = this.#parts;
-    const touched = JSON.stringify(changes.flatMap(({ key }) => touchedBy(key)));
+    const touched = JSON.stringify(changes.flatMap(({ key }) => touchedBy(view, key)));
     const rows = sql.exec("SELECT DISTINCT group_key FROM group_dependencies WHERE key IN (SELECT value FROM json_each(?))", touched);
     const candidates = new Set([...rows].map((row) => textOf(row, "group_key")));
     for (const key of affectedGroups(view, changes)) candidates.add(key);

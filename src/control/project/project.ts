@@ -52,7 +52,7 @@ export class Project {
     this.#ports = ports;
     const { project, database, bus, clock, random } = ports;
     const log = (line: string): void => ports.log(line);
-    this.#state = openState({ project, database, now: clock.now(), log });
+    this.#state = openState({ project, database, clock, log });
     const { ledger, secretOutbox, groups } = this.#state;
     this.#commands = new Commands({
       state: this.#state,
@@ -106,7 +106,7 @@ export class Project {
     const users = configurations.dependents([dependency.group(key)]).map((service) => ({
       generation: ledger.newest(service)?.generation ?? 0,
       snapshot: () => this.#snapshot(service),
-      report: reports.get(service),
+      reports: reports.of(service, this.#ports.clock.now()),
     }));
     return isReleased(users, { key, instances }, this.#ports.clock.now());
   }

@@ -93,6 +93,18 @@ const migrations: readonly (readonly string[])[] = [
        changed TEXT NOT NULL
      )`,
   ],
+  [
+    `CREATE TABLE reported_proxies (
+       service TEXT NOT NULL,
+       proxy TEXT NOT NULL,
+       report TEXT NOT NULL,
+       PRIMARY KEY (service, proxy)
+     ) WITHOUT ROWID`,
+    "INSERT INTO reported_proxies (service, proxy, report) SELECT service, '', report FROM proxy_reports",
+    "DROP TABLE proxy_reports",
+    "ALTER TABLE services ADD COLUMN warnings TEXT NOT NULL DEFAULT '[]'",
+    "CREATE INDEX services_by_owner ON services (owner)",
+  ],
 ];
 
 /** Brings the tables to the newest version; cheap when they are there already. Called once, when the object wakes. */

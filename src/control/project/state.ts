@@ -1,5 +1,6 @@
+import type { Clock } from "#base/clock.ts";
 import type { ResourceView } from "#control/compiler/view.ts";
-import type { Observation } from "#proxy/filters/explain-backend.ts";
+import type { ProxyObservation } from "#proxy/filters/explain-backend.ts";
 import { Explainer } from "../explain/explain.ts";
 import { RefusedLog } from "../explain/refused-log.ts";
 import { OperationLog } from "../operations/log.ts";
@@ -20,6 +21,8 @@ import { projectView } from "./view.ts";
 export interface ProjectState {
   readonly project: string;
   readonly store: SqlStore;
+  /** What the compiler sees of it. */
+  readonly view: ResourceView;
   readonly operations: OperationLog;
   readonly secretOutbox: SecretOutbox;
   readonly vault: Vault;
@@ -35,12 +38,12 @@ export interface ProjectState {
 export interface Opening {
   readonly project: string;
   readonly database: SqlDatabase;
-  readonly now: number;
+  readonly clock: Clock;
   readonly log: (line: string) => void;
 }
 
 /** Opens a project's database, makes or migrates its tables, and compiles everything again when the compiler is another than last time. */
-export function openState({ project, database, now, log }: Opening): ProjectState {
+export function openState({ project, database, clock, log }: Opening): ProjectState {
   const store = new SqlStore(database);
   migrateProject(database);
   const { sql } = database;
@@ -53,13 +56,14 @@ export function openState({ project, database, now, log }: Opening): ProjectStat
   const configurations = new Configurations({ sql, ledger, view, log, removed: (service) => reports.forget(service) });
   if (readSetting(sql, "compilerRevision") !== String(compilerRevision)) {
     store.transaction(() => {
-      configurations.updateAll(now);
+      configurations.updateAll(clock.now());
       writeSetting(sql, "compilerRevision", String(compilerRevision));
     });
   }
   return {
     project,
     store,
+    view,
     operations: new OperationLog(sql),
     secretOutbox,
     vault,
@@ -72,14 +76,16 @@ export function openState({ project, database, now, log }: Opening): ProjectStat
       services: () => configurations.services(),
       newest: (service) => ledger.newest(service),
       bytes: (service) => ledger.bytes(service),
-      observation: (service, cluster) => backendOf(reports.get(service), cluster),
+      observations: (service, cluster) => reports.of(service, clock.now()).flatMap((report) => seenBy(report, cluster)),
+      warnings: (service) => configurations.warningsOf(service),
       refused: (id) => refused.get(id),
     }),
     refused,
   };
 }
 
-/** What the service's proxy said of a backend service, whose name must not reach a prototype. */
-function backendOf(report: ReceivedReport | undefined, cluster: string): Observation | undefined {
-  return report?.backends && Object.hasOwn(report.backends, cluster) ? report.backends[cluster] : undefined;
+/** What a proxy said of a backend service, whose name must not reach a prototype. */
+function seenBy({ proxy, backends = {} }: ReceivedReport, cluster: string): readonly ProxyObservation[] {
+  const seen = Object.hasOwn(backends, cluster) ? backends[cluster] : undefined;
+  return seen ? [{ proxy, ...seen }] : [];
 }

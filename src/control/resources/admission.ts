@@ -1,6 +1,7 @@
 import type { Fault } from "#base/errors.ts";
 import type { Json, JsonObject } from "#base/json.ts";
 import { resolve } from "#control/compiler/references.ts";
+import { testFailureFaults } from "#control/validate/url-map-faults.ts";
 import { runUrlMapTests } from "#control/validate/url-map-tests.ts";
 import { instances } from "#model/compute/instances.ts";
 import type { Kind } from "#model/kind.ts";
@@ -10,7 +11,6 @@ import type { Call } from "./context.ts";
 import { groupKeyOfManager, managerKeyOf } from "./derived.ts";
 import { invalidFault } from "./faults.ts";
 import { pathOf } from "./names.ts";
-import { testFailureFaults } from "./url-map-faults.ts";
 import { viewOf } from "./view.ts";
 
 interface Made {
@@ -48,12 +48,17 @@ function zonal(key: ResourceKey): Fault[] {
     : [invalidFault("resource.zone", key.split("/")[1], "An unmanaged instance group must be in a zone.")];
 }
 
-/** Google: a hostname is unique within each mesh and gateway that a route is attached to. */
+/** Google: a hostname is unique within each mesh and gateway that a route is attached to. What the route has there already is its own. */
 function uniqueHostnames(call: Call, made: Made): Fault[] {
   const { store } = call.context;
-  const hostnames = new Set(texts(made.resource["hostnames"]).map((name) => name.toLowerCase()));
-  return scopesOf(call, made.resource).flatMap((scope) =>
-    store
+  const before = store.get(made.key)?.resource ?? {};
+  const own = hostnamesOf(before);
+  const ownScopes = scopesOf(call, before);
+  return scopesOf(call, made.resource).flatMap((scope) => {
+    const hostnames = hostnamesOf(made.resource);
+    if (ownScopes.includes(scope)) for (const name of own) hostnames.delete(name);
+    if (hostnames.size === 0) return [];
+    return store
       .referrers(scope)
       .filter((key) => key !== made.key)
       .flatMap((key) => {
@@ -66,8 +71,12 @@ function uniqueHostnames(call: Call, made: Made): Fault[] {
             `The hostname is already used by '${path}' on '${pathOf(call.command.project, scope)}'.`,
           ),
         );
-      }),
-  );
+      });
+  });
+}
+
+function hostnamesOf(route: JsonObject): Set<string> {
+  return new Set(texts(route["hostnames"]).map((name) => name.toLowerCase()));
 }
 
 function scopesOf(call: Call, route: JsonObject): ResourceKey[] {

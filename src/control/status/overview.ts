@@ -13,20 +13,23 @@ interface Sources {
 }
 
 /**
- * The answer of `status`: `proxies`, one per service in the order of names; `publishing`, how many services have a generation that is not in
- * KV yet and what the last failure said; `conflicts`, hosts that two resources claim.
+ * The answer of `status`: `proxies`, in the order of their services' names, each that is not gone, or one row for a service without any;
+ * `publishing`, how many services have a generation that is not in KV yet and what the last failure said; `conflicts`, hosts that two
+ * resources claim; `warnings`, what resources ask for and services do not do.
  */
 export async function statusOf({ configurations, ledger, reports }: Sources, now: number): Promise<JsonObject> {
   const proxies: JsonObject[] = [];
   for (const { service, generation, stored } of ledger.all()) {
     if (service === directoryService) continue;
     const digest = stored?.generation === generation ? stored.digest : await digestOf(ledger.bytes(service));
-    proxies.push(proxyStatus({ service, generation, digest }, reports.get(service), now));
+    const said = reports.of(service, now);
+    for (const report of said.length > 0 ? said : [undefined]) proxies.push(proxyStatus({ service, generation, digest }, report, now));
   }
   return {
     proxies,
     publishing: { ...ledger.backlog() },
     conflicts: configurations.conflicts().map((conflict) => ({ ...conflict })),
+    warnings: configurations.warnings().map(({ text, services }) => ({ text, services: [...services] })),
   };
 }
 

@@ -1,16 +1,13 @@
 import type { GroupKey } from "#instances/group/spec.ts";
 import type { Snapshot } from "#ir/snapshot.ts";
-import type { ReceivedReport } from "./reports.ts";
+import { isGone, type ReceivedReport } from "./reports.ts";
 
-/** A proxy that has not reported for this long is taken to be gone. Proxies report every ten seconds at the least. */
-const goneAfterMs = 60_000;
-
-/** A service that may send requests to a group, and what its proxy said last. */
+/** A service that may send requests to a group, and what its proxies said last. */
 export interface User {
   readonly generation: number;
-  /** Newest configuration; only read when its proxy has applied it. */
+  /** Newest configuration; only read when its proxies have applied it. */
   readonly snapshot: () => Snapshot | undefined;
-  readonly report: ReceivedReport | undefined;
+  readonly reports: readonly ReceivedReport[];
 }
 
 /**
@@ -23,9 +20,10 @@ export function isReleased(
   now: number,
 ): boolean {
   const gone = new Set(group.instances);
-  return users.every(({ generation, snapshot, report }) => {
-    if (!report || now - report.receivedAtMs > goneAfterMs) return true;
-    if (report.generation < generation) return false;
+  return users.every(({ generation, snapshot, reports }) => {
+    const alive = reports.filter((report) => !isGone(report, now));
+    if (alive.length === 0) return true;
+    if (alive.some((report) => report.generation < generation)) return false;
     return Object.values(snapshot()?.clusters ?? {}).every((cluster) =>
       cluster.groups.every((one) => one.group !== group.key || one.endpoints.every((endpoint) => !gone.has(endpoint.instance))),
     );

@@ -15,7 +15,7 @@ type ProxyState = "SYNCED" | "STALE" | "REJECTED" | "NEVER";
 
 /**
  * One row of `status`. `ageSeconds` is the time since the proxy last heard from all of its sources that what it serves is current; it is
- * absent, like the applied fields, for a proxy that never applied anything.
+ * absent, like the applied fields, for a proxy that never applied anything. `waitedRequests` counts requests that waited for a remote call.
  */
 export function proxyStatus(wanted: Wanted, report: ReceivedReport | undefined, now: number): JsonObject {
   const row = {
@@ -25,9 +25,10 @@ export function proxyStatus(wanted: Wanted, report: ReceivedReport | undefined, 
     state: stateOf(wanted, report, now),
   };
   if (!report) return row;
-  const { rejection } = report;
+  const { proxy, rejection, waitedRequests, warnings } = report;
   return {
     ...row,
+    ...(proxy !== "" && { proxy }),
     ...(report.generation > 0 && {
       appliedGeneration: report.generation,
       appliedDigest: report.digest,
@@ -35,6 +36,8 @@ export function proxyStatus(wanted: Wanted, report: ReceivedReport | undefined, 
     }),
     ...(rejection && { lastRejection: { generation: rejection.generation, reason: rejection.reason } }),
     droppedSpans: report.droppedSpans,
+    ...(waitedRequests !== undefined && { waitedRequests }),
+    ...(warnings && { warnings: [...warnings] }),
   };
 }
 

@@ -5,11 +5,11 @@ import { urlMaps, type UrlMapTest } from "#model/compute/url-maps.ts";
 import { decide } from "#proxy/filters/decide.ts";
 import type { Decision, RequestView } from "#proxy/filters/decision.ts";
 import { compileSnapshot, type CompiledSnapshot } from "#proxy/match/compile.ts";
-import { backendKey } from "../compiler/cluster.ts";
-import { clustersOf, newContext, secretsOf } from "../compiler/context.ts";
-import { shortName } from "../compiler/references.ts";
-import { urlMapHosts } from "../compiler/url-map.ts";
-import type { ResourceView } from "../compiler/view.ts";
+import { backendKey } from "#control/compiler/cluster.ts";
+import { clustersOf, newContext, secretsOf } from "#control/compiler/context.ts";
+import { shortName } from "#control/compiler/references.ts";
+import { urlMapHosts } from "#control/compiler/url-map.ts";
+import { recordingView, type ResourceView } from "#control/compiler/view.ts";
 
 /** Google's `TestFailure`: fields that do not apply are absent. */
 export interface TestFailure {
@@ -38,7 +38,7 @@ export interface UrlMapTestResult {
  */
 export function compileUrlMap(project: string, urlMap: JsonObject): Snapshot {
   const map = urlMaps.read(urlMap);
-  const context = newContext(emptyView(project));
+  const context = newContext(recordingView(emptyView(project)));
   const virtualHosts = urlMapHosts(context, { name: map.name ?? "", map });
   return {
     schemaVersion,

@@ -1,5 +1,6 @@
 /** The Workers of the emulator in workerd. The one module that knows miniflare. */
 import { convertV4MiniflareOptions, Miniflare, type V4MiniflareOptions, type WorkerdStructuredLog } from "miniflare";
+import { counterBindings } from "#proxy/shared-counters.ts";
 import type { WorkerCode, WorkerName } from "./bundle.ts";
 import { nodeService } from "./node-service.ts";
 
@@ -123,6 +124,12 @@ function meshWorker({ code, project, meshPort, masterKey, otlp, configRefreshMs 
       ISOLATE_HASH: code.isolate.hash,
       ...(otlp === undefined ? {} : { OTLP_URL: otlp }),
     },
+    ratelimits: Object.fromEntries(
+      counterBindings.map(({ name, namespace, requests, periodSec }) => [
+        name,
+        { namespace_id: namespace, simple: { limit: requests, period: periodSec } },
+      ]),
+    ),
     workerLoaders: { LOADER: {} },
     serviceBindings: { BUS: { name: "front", entrypoint: "Bus" }, PROBE: { name: "front", entrypoint: "Probe" }, NET: vmNetwork },
     unsafeDirectSockets: [

@@ -6,9 +6,10 @@ import { importMasterKey } from "#base/seal.ts";
 import type { Probe } from "#proxy/config/bus-host.ts";
 import { isolateHost } from "#proxy/isolate-host.ts";
 import { type IsolateLoader, Mesh } from "#proxy/mesh.ts";
+import { type CounterBindings, countersOf } from "#proxy/shared-counters.ts";
 import { collector } from "#telemetry/collector.ts";
 
-interface Env {
+interface Env extends CounterBindings {
   readonly PROJECT: string;
   readonly REFRESH_MS: number;
   readonly MASTER_KEY: string;
@@ -34,6 +35,7 @@ function meshOf(env: Env): Mesh {
 
 function makeMesh(env: Env): Mesh {
   const otlp = env.OTLP_URL;
+  const countTogether = countersOf(env.PROJECT, env);
   const bindings = exports as unknown as { IsolateHost(options: { props: { project: string; service: string } }): unknown };
   return new Mesh({
     project: env.PROJECT,
@@ -41,6 +43,7 @@ function makeMesh(env: Env): Mesh {
     probe: env.PROBE,
     masterKey: importMasterKey(env.MASTER_KEY),
     ...(otlp === undefined ? {} : { sendSpans: collector(otlp) }),
+    ...(countTogether && { countTogether }),
     loader: env.LOADER,
     bundle: { source: env.ISOLATE_SOURCE, hash: env.ISOLATE_HASH },
     network: env.NET,

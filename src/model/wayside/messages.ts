@@ -45,5 +45,14 @@ export const waysideMessages: Messages = {
   "TrafficPolicy.Selector": { label: "string", header: "string" },
   "TrafficPolicy.AdaptiveConcurrency": { minConcurrency: "int32", maxConcurrency: "int32" },
   "TrafficPolicy.Hedge": { afterMs: "int32", attempts: "int32" },
-  "TrafficPolicy.RateLimit": { perSecond: "double", burst: "int32", header: "string", status: "int32", body: "string" },
+  "TrafficPolicy.RateLimit": {
+    scope: "enum PROXY MESH",
+    perSecond: "double",
+    burst: "int32",
+    requests: "int32",
+    periodSec: "int32",
+    header: "string",
+    status: "int32",
+    body: "string",
+  },
 };

@@ -17,7 +17,18 @@ const schema = message({
   maxRequestsPerEndpoint: number,
   adaptiveConcurrency: message({ minConcurrency: number, maxConcurrency: number }),
   hedge: message({ afterMs: number, attempts: number }),
-  rateLimits: list(message({ perSecond: number, burst: number, header: text, status: number, body: text })),
+  rateLimits: list(
+    message({
+      scope: text,
+      perSecond: number,
+      burst: number,
+      requests: number,
+      periodSec: number,
+      header: text,
+      status: number,
+      body: text,
+    }),
+  ),
 });
 
 export type TrafficPolicy = Reading<typeof schema>;
@@ -45,7 +56,8 @@ const targets = ["backendServices", "httpRoutes", "grpcRoutes", "urlMaps"];
  * `slowStart`; `subset` by labels of instances (of the template, of the registered VM, and an endpoint's annotations), which headers of
  * requests name; `subsetSize`, how many endpoints each proxy uses; `zone`, where the proxies count themselves; `panicPercent`, default 50;
  * `maxRequestsPerEndpoint`; `adaptiveConcurrency`.
- * For a route, and all of its rules: `hedge`, `rateLimits`.
+ * For a route, and all of its rules: `hedge`, `rateLimits`. A limit of scope PROXY, the default, is counted by each proxy for each rule, as
+ * `perSecond` and `burst`; one of scope MESH by all proxies for all rules, as `requests` in a `periodSec` of 10 or 60.
  */
 export const trafficPolicies: Kind<TrafficPolicy> = defineKind({
   api: "wayside",
@@ -106,6 +118,9 @@ function checkChoice(report: Report, { policy, slowStart, subset, subsetSize }: 
   if (subset.fallback === "DEFAULT" && !subset.defaultLabels) report.required("resource.subset.defaultLabels");
 }
 
+/** The sum of a few of the largest of the counters that proxies have. */
+const mostMeshRequests = 100_000;
+
 /** As with a direct response (Google). */
 const longestBody = 1024;
 
@@ -114,14 +129,35 @@ function checkRouteFields(report: Report, { hedge, rateLimits }: TrafficPolicy):
   report.range("resource.hedge.afterMs", hedge?.afterMs, [1, 3_600_000]);
   if (hedge && hedge.afterMs === undefined) report.required("resource.hedge.afterMs");
   report.atMost("resource.rateLimits", rateLimits, 10);
-  for (const [index, { perSecond, burst, header, status, body }] of (rateLimits ?? []).entries()) {
+  for (const [index, limit] of (rateLimits ?? []).entries()) {
     const path = `resource.rateLimits[${index}]`;
-    if (perSecond === undefined) report.required(`${path}.perSecond`);
-    report.range(`${path}.perSecond`, perSecond, [0.001, 1_000_000]);
-    report.range(`${path}.burst`, burst, [1, 1_000_000]);
+    const { header, status, body } = limit;
+    checkAmount(report, path, limit);
     if (header !== undefined) checkHeaderName(report, `${path}.header`, header);
     report.range(`${path}.status`, status, [400, 599]);
     if (body !== undefined && body.length > longestBody)
       report.invalid(`${path}.body`, body, `Must have at most ${longestBody} characters.`);
   }
+}
+
+type RateLimit = NonNullable<TrafficPolicy["rateLimits"]>[number];
+
+/** How much a limit lets through: said in one of two ways, by its scope. */
+function checkAmount(report: Report, path: string, limit: RateLimit): void {
+  const isOfMesh = limit.scope === "MESH";
+  for (const field of isOfMesh ? (["perSecond", "burst"] as const) : (["requests", "periodSec"] as const)) {
+    if (limit[field] !== undefined)
+      report.invalid(`${path}.${field}`, limit[field], `Only a limit of scope ${isOfMesh ? "PROXY" : "MESH"} can have it.`);
+  }
+  for (const field of isOfMesh ? (["requests", "periodSec"] as const) : (["perSecond"] as const)) {
+    if (limit[field] === undefined) report.required(`${path}.${field}`);
+  }
+  if (!isOfMesh) {
+    report.range(`${path}.perSecond`, limit.perSecond, [0.001, 1_000_000]);
+    return report.range(`${path}.burst`, limit.burst, [1, 1_000_000]);
+  }
+  report.range(`${path}.requests`, limit.requests, [1, mostMeshRequests]);
+  const { periodSec } = limit;
+  if (periodSec !== undefined && periodSec !== 10 && periodSec !== 60)
+    report.invalid(`${path}.periodSec`, periodSec, "Must be 10 or 60: Cloudflare counts over no other periods.");
 }

@@ -1,7 +1,9 @@
 import { type MasterKey, unseal } from "#base/seal.ts";
 import { readPointer, readSnapshot } from "#ir/codec.ts";
 import { keys, type Pointer } from "#ir/snapshot.ts";
-import type { PointerReading, ProxyHost, ProxyReport } from "./host.ts";
+import type { MeshLimit } from "#ir/route.ts";
+import type { CountTogether } from "../rate-limiter.ts";
+import type { IsolateBinding, PointerReading, ProxyReport } from "./host.ts";
 import { within } from "#base/within.ts";
 
 /** The bus: Workers KV, or what imitates its faults. */
@@ -25,6 +27,8 @@ export interface BusHostOptions {
   readonly masterKey?: MasterKey | Promise<MasterKey>;
   /** Delivers one OTLP/JSON body; absent: spans go nowhere, by choice, and are not counted as lost. */
   readonly sendSpans?: (body: string) => Promise<boolean>;
+  /** Absent: there are no shared counters. */
+  readonly countTogether?: CountTogether;
 }
 
 /** Shorter than the caller's own deadline, so that one source that hangs does not cost the answer of the other. */
@@ -35,7 +39,7 @@ const digestPattern = /^[0-9a-f]{64}$/;
  * One service's `ProxyHost` over the bus. It reads the keys of that service and no others, and of secrets only versions that a
  * snapshot of the service names: an isolate that holds this holds nothing else.
  */
-export class BusHost implements ProxyHost {
+export class BusHost implements IsolateBinding {
   readonly #options: BusHostOptions;
   #named: ReadonlySet<string> = new Set();
 
@@ -82,6 +86,12 @@ export class BusHost implements ProxyHost {
 
   async exportSpans(body: string): Promise<boolean> {
     return this.#options.sendSpans ? this.#options.sendSpans(body) : true;
+  }
+
+  async count(limit: MeshLimit, value: string): Promise<boolean> {
+    const { countTogether } = this.#options;
+    if (!countTogether) throw new Error("there are no shared counters");
+    return countTogether(limit, value);
   }
 
   async #storedPointer(): Promise<Pointer | null> {

@@ -1,3 +1,4 @@
+import type { MeshLimit } from "#ir/route.ts";
 import type { Pointer } from "#ir/snapshot.ts";
 import type { Observation } from "#proxy/filters/explain-backend.ts";
 import type { RefusedRequest } from "#proxy/filters/refused-request.ts";
@@ -5,6 +6,8 @@ import type { RefusedRequest } from "#proxy/filters/refused-request.ts";
 /** What a proxy says of itself after each refresh. */
 export interface ProxyReport {
   readonly service: string;
+  /** Tells the proxies of a service apart; of the mesh entry's own reports it is absent. */
+  readonly proxy?: string;
   /** 0 and "" before the first snapshot is applied. */
   readonly generation: number;
   readonly digest: string;
@@ -14,8 +17,12 @@ export interface ProxyReport {
   readonly rejection?: { readonly generation: number; readonly reason: string };
   /** Spans that could not be delivered, since the proxy started. */
   readonly droppedSpans: number;
+  /** Requests that waited for a remote call, since the proxy started: those before its first configuration, and never another. */
+  readonly waitedRequests?: number;
   /** What it sees of the backend services that it has sent requests to, by their keys in the snapshot. */
   readonly backends?: Readonly<Record<string, Observation>>;
+  /** What it cannot do as it is told, for want of a binding. */
+  readonly warnings?: readonly string[];
   /** Requests that it answered itself since its last report: the newest of them. */
   readonly refusals?: readonly RefusedRequest[];
 }
@@ -40,4 +47,13 @@ export interface ProxyHost {
   report(report: ProxyReport): Promise<void>;
   /** One OTLP/JSON `ExportTraceServiceRequest`. False: not delivered, and lost. */
   exportSpans(body: string): Promise<boolean>;
+}
+
+/** What an isolate reaches by its binding `HOST`: the mesh entry, which is in the same process. */
+export interface IsolateBinding extends ProxyHost {
+  /**
+   * Counts a request against a limit of the mesh, and says whether it is within it: for the rules with such limits, the one call that a
+   * request waits for. Throws where there are no counters.
+   */
+  count(limit: MeshLimit, value: string): Promise<boolean>;
 }

@@ -19,6 +19,8 @@ export interface Config {
 
 export interface KeeperOptions {
   readonly service: string;
+  /** Tells this proxy from the others of the service. */
+  readonly proxy: string;
   readonly host: ProxyHost;
   readonly clock: Clock;
   readonly random: Random;
@@ -27,6 +29,8 @@ export interface KeeperOptions {
   readonly droppedSpans: () => number;
   readonly backends: () => NonNullable<ProxyReport["backends"]>;
   readonly refusals: Refusals;
+  /** What of a configuration the proxy cannot do as it is told. */
+  readonly warningsOf: (compiled: CompiledSnapshot) => readonly string[];
 }
 
 interface Content {
@@ -120,14 +124,16 @@ export class ConfigKeeper {
 
   /** Says what is in force and who is ejected when that changed, what was refused, and every 10 s that all is as before. */
   async #report(): Promise<void> {
-    const { clock, host, service, droppedSpans, backends: observe, refusals: refused } = this.#options;
+    const { clock, host, service, proxy, droppedSpans, backends: observe, refusals: refused, warningsOf } = this.#options;
     const { current, rejection, confirmedAtMs } = this.#follower;
-    const state = { service, generation: current?.generation ?? 0, digest: current?.digest ?? "", ...(rejection && { rejection }) };
+    const state = { service, proxy, generation: current?.generation ?? 0, digest: current?.digest ?? "", ...(rejection && { rejection }) };
     const backends = observe();
     const text = JSON.stringify([state, Object.values(backends).map(({ ejected }) => ejected)]);
     if (text === this.#reported && refused.isEmpty && clock.now() - this.#reportedAtMs < reportEveryMs) return;
     const refusals = refused.take();
-    const report: ProxyReport = { ...state, confirmedAtMs, droppedSpans: droppedSpans(), backends, refusals };
+    const warnings = current ? warningsOf(current.value.compiled) : [];
+    const counts = { droppedSpans: droppedSpans(), waitedRequests: this.#waits };
+    const report: ProxyReport = { ...state, confirmedAtMs, ...counts, backends, refusals, ...(warnings.length > 0 && { warnings }) };
     try {
       await within("the report", reportTimeoutMs, () => host.report(report));
       this.#reported = text;

@@ -16,6 +16,7 @@ export class SharedProbe implements Probe {
   readonly #clock: Clock;
   readonly #maxAgeMs: number;
   #asked: { readonly services: ReadonlySet<string>; readonly pointers: Record<string, Pointer> | null; readonly atMs: number } | undefined;
+  /** By service and proxy. */
   #reports = new Map<string, ProxyReport>();
 
   /** `maxAgeMs`: how long an answer of `ask` stands for calls of `pointers`. */
@@ -39,9 +40,9 @@ export class SharedProbe implements Probe {
     return asked.pointers;
   }
 
-  /** Keeps the newest report of each service for the next `flush`, and the refusals of those before it. */
+  /** Keeps the newest report of each proxy for the next `flush`, and the refusals of those before it. */
   async report(_project: string, reports: readonly ProxyReport[]): Promise<void> {
-    for (const report of reports) this.#reports.set(report.service, withRefusalsOf(this.#reports.get(report.service), report));
+    for (const report of reports) this.#reports.set(keyOf(report), withRefusalsOf(this.#reports.get(keyOf(report)), report));
   }
 
   /** Sends what was collected; what cannot be sent waits for the next time, unless something newer comes. Never throws. */
@@ -52,12 +53,16 @@ export class SharedProbe implements Probe {
     try {
       await within("the control plane", timeoutMs, () => this.#probe.report(project, [...sent.values()]));
     } catch {
-      for (const [service, report] of sent) {
-        const newer = this.#reports.get(service);
-        this.#reports.set(service, newer ? withRefusalsOf(report, newer) : report);
+      for (const [key, report] of sent) {
+        const newer = this.#reports.get(key);
+        this.#reports.set(key, newer ? withRefusalsOf(report, newer) : report);
       }
     }
   }
+}
+
+function keyOf({ service, proxy = "" }: ProxyReport): string {
+  return `${service} ${proxy}`;
 }
 
 function withRefusalsOf(older: ProxyReport | undefined, newer: ProxyReport): ProxyReport {

@@ -1,4 +1,5 @@
 import type { MessageLimits } from "#ir/policy.ts";
+import { type Survey, surveyOf } from "./survey.ts";
 
 /** What a request must be before any rule is asked: within the limits, and not one that goes round in circles. */
 
@@ -18,6 +19,8 @@ export interface Arrival {
   readonly method: string;
   readonly url: string;
   readonly headers: Headers;
+  /** Of the headers; absent: it is made here. */
+  readonly survey?: Survey;
 }
 
 /** A request that passed this many proxies of the mesh is taken to go round in circles. */
@@ -29,9 +32,9 @@ export function admit(arrival: Arrival, limits: MessageLimits): AdmissionRefusal
   return tooLarge(arrival, limits) ?? circling(arrival) ?? atItsEnd(arrival);
 }
 
-function tooLarge({ url, headers }: Arrival, limits: MessageLimits): AdmissionRefusal | undefined {
+function tooLarge({ url, headers, survey = surveyOf(headers) }: Arrival, limits: MessageLimits): AdmissionRefusal | undefined {
   if (url.length > limits.urlBytes) return { reason: "uri_too_long", text: `the URL is longer than ${limits.urlBytes} bytes` };
-  const excess = headerExcess(headers, { lines: limits.requestHeaders, bytes: limits.requestHeaderBytes });
+  const excess = headerExcess(survey, { lines: limits.requestHeaders, bytes: limits.requestHeaderBytes });
   if (excess !== undefined) return { reason: "headers_too_large", text: `the request has ${excess}` };
   const length = Number(headers.get("content-length") ?? 0);
   if (length > limits.requestBodyBytes) return bodyTooLarge(limits);
@@ -44,14 +47,10 @@ export function bodyTooLarge({ requestBodyBytes }: MessageLimits): AdmissionRefu
 }
 
 /** What there is too much of in the headers of a message, for the end of a sentence; undefined when there is not. */
-export function headerExcess(headers: Headers, most: { readonly lines: number; readonly bytes: number }): string | undefined {
-  let lines = 0;
-  let bytes = 0;
-  // oxlint-disable-next-line unicorn/no-array-for-each -- workerd's iterator makes an array for each entry, and this runs for every message
-  headers.forEach((value, name) => {
-    lines += 1;
-    bytes += name.length + value.length + 4;
-  });
+export function headerExcess(
+  { lines, bytes }: Pick<Survey, "lines" | "bytes">,
+  most: { readonly lines: number; readonly bytes: number },
+): string | undefined {
   if (lines > most.lines) return `${lines} headers, more than ${most.lines}`;
   return bytes > most.bytes ? `more than ${most.bytes} bytes of headers` : undefined;
 }

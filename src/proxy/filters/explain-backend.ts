@@ -13,6 +13,12 @@ export interface Observation {
   readonly overflows: number;
 }
 
+/** The same with who reported it. */
+export interface ProxyObservation extends Observation {
+  /** Empty for one that does not tell. */
+  readonly proxy: string;
+}
+
 interface ExplainedEndpoint {
   readonly instance: string;
   readonly group: string;
@@ -20,8 +26,10 @@ interface ExplainedEndpoint {
   readonly port: number;
   readonly zone: string;
   readonly health: EndpointHealth;
-  /** Ejected by outlier detection. */
+  /** Ejected by outlier detection of a proxy at least. */
   readonly ejected?: true;
+  /** Those proxies, where there are several to tell apart. */
+  readonly ejectedBy?: readonly string[];
   readonly labels?: Readonly<Record<string, string>>;
 }
 
@@ -45,9 +53,11 @@ export interface ExplainedBackend {
   readonly endpoints?: readonly ExplainedEndpoint[];
   /** How many more there are than are listed. */
   readonly endpointsOmitted?: number;
-  /** The circuit as the proxy last reported it: `open` while it refuses. */
-  readonly circuit?: { readonly state: "open" | "closed" } & Omit<Observation, "ejected">;
+  /** The circuits as the proxies last reported them, one for each: `open` while it refuses. */
+  readonly circuits?: readonly ExplainedCircuit[];
 }
+
+type ExplainedCircuit = { readonly proxy?: string; readonly state: "open" | "closed" } & Omit<Observation, "ejected">;
 
 /** A person reads no longer list, and an answer has an end. */
 const longestList = 200;
@@ -64,14 +74,14 @@ const balancingFields = [
   "adaptiveConcurrency",
 ] as const;
 
-export function explainBackend(cluster: Cluster, observed: Observation | undefined): ExplainedBackend {
-  const ejected = new Set(observed?.ejected);
+export function explainBackend(cluster: Cluster, observed: readonly ProxyObservation[]): ExplainedBackend {
+  const ejected = observed.map((one) => ({ proxy: one.proxy, keys: new Set(one.ejected) }));
   const endpoints = cluster.groups.flatMap((group) => group.endpoints.map((endpoint) => explainEndpoint(group, endpoint, ejected)));
   return {
     balancing: balancingOf(cluster),
     endpoints: endpoints.slice(0, longestList),
     ...(endpoints.length > longestList && { endpointsOmitted: endpoints.length - longestList }),
-    ...(observed && { circuit: circuitOf(observed) }),
+    ...(observed.length > 0 && { circuits: observed.map(circuitOf) }),
   };
 }
 
@@ -80,13 +90,34 @@ function balancingOf(cluster: Cluster): Balancing {
   return { policy: cluster.policy ?? { kind: "ROUND_ROBIN" }, ...Object.fromEntries(set) };
 }
 
-function explainEndpoint({ group }: EndpointGroup, endpoint: Endpoint, ejected: ReadonlySet<string>): ExplainedEndpoint {
-  const { instance, address, port, zone, health, labels } = endpoint;
-  const isEjected = ejected.has(`${group}/${instance}`);
-  return { instance, group, address, port, zone, health, ...(isEjected && { ejected: true }), ...(labels && { labels }) };
+interface Ejections {
+  readonly proxy: string;
+  readonly keys: ReadonlySet<string>;
 }
 
-function circuitOf({ active, limit, overflows }: Observation): NonNullable<ExplainedBackend["circuit"]> {
+function explainEndpoint({ group }: EndpointGroup, endpoint: Endpoint, ejections: readonly Ejections[]): ExplainedEndpoint {
+  const { instance, address, port, zone, health, labels } = endpoint;
+  const by = ejections.filter(({ keys }) => keys.has(`${group}/${instance}`)).map(({ proxy }) => proxy);
+  return {
+    instance,
+    group,
+    address,
+    port,
+    zone,
+    health,
+    ...(by.length > 0 && { ejected: true }),
+    ...(by.length > 0 && ejections.length > 1 && { ejectedBy: by }),
+    ...(labels && { labels }),
+  };
+}
+
+function circuitOf({ proxy, active, limit, overflows }: ProxyObservation): ExplainedCircuit {
   const isOpen = limit !== undefined && active >= limit;
-  return { state: isOpen ? "open" : "closed", active, ...(limit !== undefined && { limit }), overflows };
+  return {
+    ...(proxy !== "" && { proxy }),
+    state: isOpen ? "open" : "closed",
+    active,
+    ...(limit !== undefined && { limit }),
+    overflows,
+  };
 }

@@ -1,4 +1,7 @@
 import type { HeaderMutation, HeaderValue } from "#ir/route.ts";
+import type { RequestView } from "#proxy/match/request.ts";
+import { forwardRequestHeaders } from "./forwarding.ts";
+import { applyRequestHeaders, type Chosen, type HeaderSources } from "./header-actions/apply.ts";
 
 /** Header mutations summed up for people. */
 
@@ -6,6 +9,22 @@ export interface HeaderChanges {
   /** After everything removed is gone. Values of secrets are shown as `{secret.NAME}`, variables as `{NAME}`. */
   readonly headersToSet: readonly { readonly name: string; readonly value: string }[];
   readonly headersToRemove: readonly string[];
+}
+
+const shown: HeaderSources = { secret: (name) => `{secret.${name}}`, variable: (name) => `{${name}}` };
+
+/**
+ * The headers as the instance would get them, made by what makes them in the proxy; values of secrets and variables as in `HeaderChanges`.
+ * What only a proxy knows is left out: the caller's address in `x-forwarded-for`, and `traceparent`.
+ */
+export function sentHeaders(request: RequestView, given: Headers, chosen: Chosen): { readonly name: string; readonly value: string }[] {
+  const headers = new Headers(given);
+  // `fetch` makes it from the instance's address.
+  headers.delete("host");
+  forwardRequestHeaders(headers, { method: request.method, scheme: request.scheme, authority: chosen.decision.authority });
+  applyRequestHeaders(headers, chosen, shown);
+  if (!headers.has("accept-encoding")) headers.set("accept-encoding", "identity");
+  return [...headers].map(([name, value]) => ({ name, value }));
 }
 
 /** The sum of mutations carried out one after the other: a later removal or replacement takes an earlier value back. */

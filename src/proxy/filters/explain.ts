@@ -1,9 +1,12 @@
-import type { CorsPolicy, FaultPolicy, HedgePolicy, RateLimit, RetryPolicy, RuleRef } from "#ir/route.ts";
+import type { MessageLimits, PathPolicy } from "#ir/policy.ts";
+import type { CorsPolicy, FaultPolicy, HedgePolicy, RateLimit, RetryPolicy, RuleRef, StickyCookie } from "#ir/route.ts";
+import type { Snapshot } from "#ir/snapshot.ts";
 import type { CompiledRule, CompiledSnapshot } from "#proxy/match/compile.ts";
 import { decide } from "./decide.ts";
+import type { Chosen } from "./header-actions/apply.ts";
 import type { Decision, RequestView, RouteAction, TraceStep } from "./decision.ts";
-import { type ExplainedBackend, explainBackend, type Observation } from "./explain-backend.ts";
-import { type HeaderChanges, headerChanges } from "./explain-headers.ts";
+import { type ExplainedBackend, explainBackend, type ProxyObservation } from "./explain-backend.ts";
+import { type HeaderChanges, headerChanges, sentHeaders } from "./explain-headers.ts";
 
 /** The answer of `explain`: what would happen to a request, and why. Fields that do not apply are absent. */
 export interface ExplainAnswer {
@@ -41,6 +44,11 @@ interface ExplainedPolicies {
   readonly cors?: CorsPolicy;
   readonly fault?: FaultPolicy;
   readonly rateLimits?: readonly RateLimit[];
+  readonly stickyCookie?: StickyCookie;
+  /** Of the whole service, where its settings say something. */
+  readonly paths?: PathPolicy;
+  readonly limits?: MessageLimits;
+  readonly tracing?: { readonly samplingRatio: number };
 }
 
 interface ExplainedDestination extends ExplainedBackend {
@@ -48,9 +56,15 @@ interface ExplainedDestination extends ExplainedBackend {
   readonly weight: number;
   /** What this destination gets; only where there are several, and they could differ. */
   readonly headers?: HeaderChanges;
+  readonly sentHeaders?: SentHeaders;
 }
 
+/** All headers as an instance would get them; see `sentHeaders`. */
+type SentHeaders = readonly { readonly name: string; readonly value: string }[];
+
 interface ExplainedUpstream extends HeaderChanges {
+  /** Absent where there are several destinations, each with its own. */
+  readonly sentHeaders?: SentHeaders;
   /** Scheme, authority, path and query as the application is to see them. */
   readonly url: string;
   readonly method: string;
@@ -58,15 +72,16 @@ interface ExplainedUpstream extends HeaderChanges {
   readonly timeoutMs: number;
 }
 
-/**
- * Decides about a request as the proxy does, with the same function, and says so in words. `observe` gives what a proxy reported of a backend
- * service (its key in the snapshot); undefined where none has.
- */
-export function explain(
-  compiled: CompiledSnapshot,
-  request: RequestView,
-  observe: (cluster: string) => Observation | undefined = () => undefined,
-): ExplainAnswer {
+/** What can be known besides the configuration and what a decision asks of a request. */
+export interface Known {
+  /** What the service's proxies reported of a backend service, by its key in the snapshot. */
+  readonly observe?: (cluster: string) => readonly ProxyObservation[];
+  /** All headers of the request: for those that would be sent on. */
+  readonly headers?: Headers;
+}
+
+/** Decides about a request as the proxy does, with the same function, and says so in words. */
+export function explain(compiled: CompiledSnapshot, request: RequestView, known: Known = {}): ExplainAnswer {
   const trace: TraceStep[] = [];
   const decision = decide(compiled, request, trace);
   const { service } = compiled.snapshot;
@@ -79,7 +94,7 @@ export function explain(
     rule: decision.rule,
     action: decision.kind,
     ...(Object.keys(policies).length > 0 && { policies }),
-    ...outcomeOf({ compiled, request, observe }, decision),
+    ...outcomeOf({ compiled, request, known }, decision),
     trace,
   };
 }
@@ -99,7 +114,7 @@ type Route = Extract<Decision, { kind: "route" }>;
 interface Explaining {
   readonly compiled: CompiledSnapshot;
   readonly request: RequestView;
-  readonly observe: (cluster: string) => Observation | undefined;
+  readonly known: Known;
 }
 
 function outcomeOf(
@@ -116,7 +131,8 @@ function outcomeOf(
   }
 }
 
-function destinationsOf({ compiled, observe }: Explaining, decision: Route): ExplainedDestination[] {
+function destinationsOf(explaining: Explaining, decision: Route): ExplainedDestination[] {
+  const { compiled, known } = explaining;
   const differ = decision.destinations.length > 1;
   return decision.destinations.map((destination) => {
     const cluster = compiled.clusters.get(destination.cluster);
@@ -125,12 +141,18 @@ function destinationsOf({ compiled, observe }: Explaining, decision: Route): Exp
       backendService: cluster?.name ?? destination.cluster,
       weight: destination.weight,
       ...(differ && { headers: headerChanges(mutations) }),
-      ...(cluster && explainBackend(cluster, observe(destination.cluster))),
+      ...(differ && cluster && sentOf(explaining, { decision, destination, cluster })),
+      ...(cluster && explainBackend(cluster, known.observe?.(destination.cluster) ?? [])),
     };
   });
 }
 
-function upstreamOf({ compiled, request }: Explaining, decision: Route): ExplainedUpstream {
+function sentOf({ known, request }: Explaining, chosen: Chosen): { readonly sentHeaders?: SentHeaders } {
+  return known.headers ? { sentHeaders: sentHeaders(request, known.headers, chosen) } : {};
+}
+
+function upstreamOf(explaining: Explaining, decision: Route): ExplainedUpstream {
+  const { compiled, request } = explaining;
   const [first, ...others] = decision.destinations;
   const cluster = first && compiled.clusters.get(first.cluster);
   const mutations = [...decision.requestHeaders];
@@ -142,6 +164,7 @@ function upstreamOf({ compiled, request }: Explaining, decision: Route): Explain
     url: `${cluster?.scheme ?? "http"}://${decision.authority}${decision.target}`,
     method: request.method,
     ...headerChanges(mutations),
+    ...(first && cluster && others.length === 0 && sentOf(explaining, { decision, destination: first, cluster })),
     timeoutMs: decision.action.timeoutMs,
   };
 }
@@ -153,17 +176,24 @@ function policiesOf(compiled: CompiledSnapshot, { request, decision }: { request
     ...(rule?.cors && { cors: rule.cors }),
     ...(rule?.fault && { fault: rule.fault }),
     ...(rule?.rateLimits && { rateLimits: rule.rateLimits }),
+    ...settingsOf(compiled.snapshot),
   };
 }
 
+/** Nothing where all is as it is without settings. */
+function settingsOf({ limits, paths, tracing }: Snapshot): ExplainedPolicies {
+  return { ...(paths && { paths }), ...(limits && { limits }), ...(tracing.samplingRatio !== 1 && { tracing }) };
+}
+
 function attemptPolicies(compiled: CompiledSnapshot, action: RouteAction): ExplainedPolicies {
-  const { idleTimeoutMs, maxStreamDurationMs, retry, hedge, mirror } = action;
+  const { idleTimeoutMs, maxStreamDurationMs, retry, hedge, mirror, stickyCookie } = action;
   return {
     ...(idleTimeoutMs !== undefined && { idleTimeoutMs }),
     ...(maxStreamDurationMs !== undefined && { maxStreamDurationMs }),
     ...(retry && { retry }),
     ...(hedge && { hedge }),
     ...(mirror && { mirror: { backendService: compiled.clusters.get(mirror.cluster)?.name ?? mirror.cluster, percent: mirror.percent } }),
+    ...(stickyCookie && { stickyCookie }),
   };
 }
 

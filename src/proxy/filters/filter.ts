@@ -16,6 +16,7 @@ export interface Exchange {
   responseHeaders: readonly HeaderMutation[];
   fault?: FaultPolicy;
   rateLimits?: readonly RateLimit[];
+  cors?: HeaderMutation;
 }
 
 /**

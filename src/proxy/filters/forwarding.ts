@@ -1,5 +1,6 @@
 import { isFieldName } from "#ir/field.ts";
 import { forwardsLeft } from "./admission.ts";
+import { type Survey, surveyOf } from "./survey.ts";
 
 /** What every message loses and gains at a proxy, whatever its rule: hop-by-hop fields, forwarding fields, spoofed ones. */
 
@@ -15,36 +16,9 @@ export interface Hop {
 
 const via = "1.1 wayside";
 
-/**
- * Fields that concern one connection only: RFC 9110 7.6.1, the proxy credentials of 11.7, and `Trailer`, because trailers
- * themselves do not survive `fetch`.
- */
-const hopByHop = [
-  "connection",
-  "proxy-connection",
-  "keep-alive",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-  "proxy-authenticate",
-  "proxy-authorization",
-] as const;
-
-/** Fields that only the mesh may set; a caller's or an upstream's are not to be believed. */
-const ownPrefix = "x-wayside-";
-
 /** Makes the headers of a request fit to be sent on. Mutations of rules come after it, so that they may override it. */
-export function forwardRequestHeaders(headers: Headers, hop: Hop): void {
-  const trailers = tokens(headers.get("te")).includes("trailers");
-  dropHopByHop(headers);
-  // RFC 9110 10.1.4 lets `trailers`, and nothing else, be sent on; gRPC servers insist on it.
-  if (trailers) headers.set("te", "trailers");
-  dropOwn(headers);
-  headers.delete("x-forwarded-client-cert");
-  joinCookies(headers);
-  countDown(headers, hop.method);
-  continueForwarded(headers, hop);
+export function forwardRequestHeaders(headers: Headers, hop: Hop, survey: Survey = surveyOf(headers)): void {
+  if (!survey.isPlain) amendRequest(headers, hop, survey);
   if (hop.clientAddress !== undefined) headers.append("x-forwarded-for", hop.clientAddress);
   headers.set("x-forwarded-proto", hop.scheme);
   headers.set("x-forwarded-host", hop.authority);
@@ -52,31 +26,35 @@ export function forwardRequestHeaders(headers: Headers, hop: Hop): void {
 }
 
 /** Makes the headers of an upstream's response fit to be sent back. */
-export function forwardResponseHeaders(headers: Headers): void {
-  dropHopByHop(headers);
-  dropOwn(headers);
+export function forwardResponseHeaders(headers: Headers, survey: Survey = surveyOf(headers)): void {
+  dropUnfit(headers, survey);
   headers.append("via", via);
 }
 
+function amendRequest(headers: Headers, hop: Hop, survey: Survey): void {
+  const trailers = tokens(headers.get("te")).includes("trailers");
+  dropUnfit(headers, survey);
+  // RFC 9110 10.1.4 lets `trailers`, and nothing else, be sent on; gRPC servers insist on it.
+  if (trailers) headers.set("te", "trailers");
+  headers.delete("x-forwarded-client-cert");
+  joinCookies(headers);
+  countDown(headers, hop.method);
+  continueForwarded(headers, hop);
+}
+
 /**
- * Drops hop-by-hop fields and those that `Connection` names. Of upgrades only WebSocket passes, since that is the only
- * protocol that workerd switches to; anything else (`h2c` above all) would be a way around the proxy.
+ * Drops what is unfit, and what `Connection` names. Of upgrades only WebSocket passes, since that is the only protocol that workerd
+ * switches to; anything else (`h2c` above all) would be a way around the proxy.
  */
-function dropHopByHop(headers: Headers): void {
-  const named = tokens(headers.get("connection"));
+function dropUnfit(headers: Headers, { unfit }: Survey): void {
+  if (unfit.length === 0) return;
+  const named = unfit.includes("connection") ? tokens(headers.get("connection")) : [];
   const webSocket = named.includes("upgrade") && headers.get("upgrade")?.toLowerCase() === "websocket";
   for (const name of named) if (isFieldName(name)) headers.delete(name);
-  for (const name of hopByHop) headers.delete(name);
+  for (const name of unfit) headers.delete(name);
   if (!webSocket) return;
   headers.set("connection", "Upgrade");
   headers.set("upgrade", "websocket");
-}
-
-function dropOwn(headers: Headers): void {
-  const own: string[] = [];
-  // oxlint-disable-next-line unicorn/no-array-for-each -- workerd's iterators make objects for each entry, and this runs for every message
-  headers.forEach((_, name) => name.startsWith(ownPrefix) && own.push(name));
-  for (const name of own) headers.delete(name);
 }
 
 /** RFC 9110 7.6.2. One that is 0 was answered before. */

@@ -8,9 +8,10 @@ import { compileCors, type CompiledCors } from "./cors.ts";
 import { HostTable } from "./hosts.ts";
 import { type Indexed, PathIndex } from "./path-index.ts";
 import { compileHeader, compileQuery, headerHolds, type HeaderPredicate, queryHolds, type QueryPredicate } from "./predicates.ts";
-import { compileRegex, literalPrefix, type Regex } from "./regex.ts";
+import { compileRegex, type Regex } from "./regex.ts";
+import type { KnownPieces } from "./simple-pattern.ts";
 import { describeRule } from "./describe.ts";
-import type { Subject } from "./request.ts";
+import { foldCase, type Subject } from "./request.ts";
 
 /** A snapshot made ready to be asked: hosts and paths indexed, expressions compiled, sums and bodies computed once. */
 export interface CompiledSnapshot {
@@ -49,20 +50,23 @@ type CompiledAction =
 
 /** One alternative of one rule. */
 export interface CompiledMatch extends Indexed {
-  /** The rule's place in its virtual host. */
-  readonly rule: number;
+  readonly rule: CompiledRule;
   /** What the whole path must meet, for paths that are regular expressions or templates. */
-  readonly regex?: Regex;
-  readonly template?: PathTemplate;
+  readonly regex: Regex | undefined;
+  readonly template: PathTemplate | undefined;
   readonly headers: readonly HeaderPredicate[];
   readonly query: readonly QueryPredicate[];
 }
+
+/** A match before its rule is there. */
+type Alternative = Pick<CompiledMatch, "path" | "text" | "regex" | "template" | "headers" | "query">;
 
 export interface CompileOptions {
   /** Largest RE2 program of one expression; Envoy's default of 100 when absent. */
   readonly maxRegexProgramSize?: number;
 }
 
+const noPredicates: readonly never[] = [];
 const takesAll: Match = { path: { kind: "any" }, headers: [], query: [] };
 
 /** Makes a snapshot ready, or says which rule stands in the way and why. Never throws on a snapshot that `ir/codec` reads. */
@@ -86,6 +90,9 @@ class Compiler {
   error: string | undefined;
   readonly #clusters: ReadonlyMap<string, Cluster>;
   readonly #maxProgramSize: number;
+  readonly #headers = new Map<string, readonly HeaderPredicate[]>();
+  readonly #queries = new Map<string, readonly QueryPredicate[]>();
+  readonly #pieces: KnownPieces = new Map();
 
   constructor(clusters: ReadonlyMap<string, Cluster>, maxProgramSize: number) {
     this.#clusters = clusters;
@@ -94,37 +101,69 @@ class Compiler {
 
   host(virtualHost: VirtualHost): CompiledHost {
     const all: CompiledMatch[] = [];
-    const rules = virtualHost.rules.map((rule, place) => {
-      const alternatives = rule.matches.length === 0 ? [takesAll] : rule.matches;
-      const matches = alternatives.map((match, index) => this.#match(rule, match, { rule: place, order: all.length + index }));
-      for (const match of matches) all.push(match);
+    const rules = virtualHost.rules.map((rule) => {
+      const alternatives = (rule.matches.length === 0 ? [takesAll] : rule.matches).map((match) => this.#alternative(rule, match));
       const cors = this.#cors(rule);
-      return { rule, action: this.#action(rule, matches), matches, ...(cors && { cors }) };
+      const matches: CompiledMatch[] = [];
+      const compiled: CompiledRule = { rule, action: this.#action(rule, alternatives), matches, ...(cors && { cors }) };
+      for (const { path, text, regex, template, headers, query } of alternatives) {
+        const match = { order: all.length, path, text, next: undefined, rule: compiled, regex, template, headers, query };
+        matches.push(match);
+        all.push(match);
+      }
+      return compiled;
     });
     return { rules, index: new PathIndex(all, matchHolds) };
   }
 
-  #match(rule: Rule, match: Match, place: { rule: number; order: number }): CompiledMatch {
-    const headers = match.headers.flatMap((header) => this.#unwrap(rule, compileHeader(header, this.#maxProgramSize)));
-    const query = match.query.flatMap((each) => this.#unwrap(rule, compileQuery(each, this.#maxProgramSize)));
+  #alternative(rule: Rule, match: Match): Alternative {
     const { path } = match;
-    const common = { ...place, path, headers, query };
-    if (path.kind === "template") return { ...common, ...this.#template(rule, path.value) };
-    if (path.kind !== "regex") return { ...common, literalPrefix: "" };
-    const compiled = compileRegex(path.value, this.#maxProgramSize);
-    if ("regex" in compiled) return { ...common, regex: compiled.regex, literalPrefix: literalPrefix(path.value) };
-    this.#refuse(rule, compiled.error);
-    return { ...common, literalPrefix: "" };
+    const headers = this.#predicates(this.#headers, match.headers, (each) => this.#unwrap(rule, compileHeader(each, this.#maxProgramSize)));
+    const query = this.#predicates(this.#queries, match.query, (each) => this.#unwrap(rule, compileQuery(each, this.#maxProgramSize)));
+    const plain = { path, regex: undefined, template: undefined, headers, query };
+    switch (path.kind) {
+      case "any":
+        return { ...plain, text: "" };
+      case "exact":
+      case "prefix":
+        return { ...plain, text: path.ignoreCase === true ? foldCase(path.value) : path.value };
+      case "template":
+        return { ...plain, ...this.#template(rule, path.value) };
+      case "regex":
+        return { ...plain, ...this.#regex(rule, path.value) };
+    }
   }
 
-  #template(rule: Rule, text: string): Pick<CompiledMatch, "literalPrefix" | "regex" | "template"> {
+  /** Many rules ask the same: they share one list, which a processor then has at hand. */
+  #predicates<Asked, Predicate>(
+    known: Map<string, readonly Predicate[]>,
+    asked: readonly Asked[],
+    compile: (each: Asked) => readonly Predicate[],
+  ): readonly Predicate[] {
+    if (asked.length === 0) return noPredicates;
+    const key = JSON.stringify(asked);
+    const shared = known.get(key);
+    if (shared) return shared;
+    const predicates = asked.flatMap(compile);
+    known.set(key, predicates);
+    return predicates;
+  }
+
+  #regex(rule: Rule, expression: string): Pick<CompiledMatch, "text" | "regex"> {
+    const compiled = compileRegex(expression, this.#maxProgramSize, this.#pieces);
+    if ("regex" in compiled) return { text: compiled.prefix, regex: compiled.regex };
+    this.#refuse(rule, compiled.error);
+    return { text: "", regex: undefined };
+  }
+
+  #template(rule: Rule, text: string): Pick<CompiledMatch, "text" | "regex" | "template"> {
     const template = parsePathTemplate(text);
     if ("error" in template) {
       this.#refuse(rule, `path template ${JSON.stringify(text)}: ${template.error}`);
-      return { literalPrefix: "" };
+      return { text: "", regex: undefined, template: undefined };
     }
     const { expression, literalPrefix: prefix } = template;
-    return { literalPrefix: prefix, template, regex: { testExact: (path) => expression.test(path) } };
+    return { text: prefix, template, regex: { testExact: (path) => expression.test(path) } };
   }
 
   #cors(rule: Rule): CompiledCors | undefined {
@@ -135,7 +174,7 @@ class Compiler {
     return undefined;
   }
 
-  #action(rule: Rule, matches: readonly CompiledMatch[]): CompiledAction {
+  #action(rule: Rule, matches: readonly Alternative[]): CompiledAction {
     const { action } = rule;
     if (action.kind === "redirect") return { kind: "redirect", redirect: action };
     if (action.kind === "directResponse") return this.#directResponse(rule, action);
@@ -155,7 +194,7 @@ class Compiler {
   }
 
   /** Each of the rule's matches must have all the variables: which of them will take a request is not known. */
-  #rewriteParts(rule: Rule, text: string, matches: readonly CompiledMatch[]): readonly RewritePart[] {
+  #rewriteParts(rule: Rule, text: string, matches: readonly Alternative[]): readonly RewritePart[] {
     const rewrite = parsePathRewrite(text);
     if ("error" in rewrite) {
       this.#refuse(rule, `path template rewrite ${JSON.stringify(text)}: ${rewrite.error}`);

@@ -10,8 +10,7 @@ export interface Found {
 /** The first rule in list order that takes the request; undefined when none does. */
 export function findRule(host: CompiledHost, subject: Subject): Found | undefined {
   const match = host.index.first(subject);
-  const rule = match && host.rules[match.rule];
-  return match && rule && { rule, match };
+  return match && { rule: match.rule, match };
 }
 
 /** How many characters of the path the match covers: what a prefix rewrite or prefix redirect replaces. */

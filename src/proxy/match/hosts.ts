@@ -11,6 +11,8 @@ export class HostTable<T> {
   readonly #suffixes = new Map<string, T>();
   #longestSuffix = 0;
   #any: T | undefined;
+  /** What was found last: callers of a service ask for the same host again and again. */
+  #last: { readonly authority: string; readonly value: T | undefined } | undefined;
 
   /** Of two equal patterns the first counts. Patterns are taken without regard to case. */
   constructor(entries: Iterable<readonly [pattern: string, value: T]>) {
@@ -24,6 +26,11 @@ export class HostTable<T> {
 
   /** The value for a `Host` header or URL authority; undefined when no pattern takes it. */
   find(authority: string): T | undefined {
+    if (this.#last?.authority !== authority) this.#last = { authority, value: this.#find(authority) };
+    return this.#last.value;
+  }
+
+  #find(authority: string): T | undefined {
     const whole = foldCase(authority);
     const { host } = splitAuthority(whole);
     const exact = this.#exact.get(whole) ?? this.#exact.get(host);

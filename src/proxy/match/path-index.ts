@@ -6,88 +6,81 @@ export interface Indexed {
   /** Place in the order in which entries are tried; the lowest that holds is taken. */
   readonly order: number;
   readonly path: PathMatch;
-  /** Text that the path begins with in every request that a regular expression can take. */
-  readonly literalPrefix: string;
+  /** Text that the path of every request begins with that the entry can take; in lower case where case is ignored. */
+  readonly text: string;
+  /** The next entry in order with the same text; the index writes it. */
+  next: this | undefined;
 }
 
-/** A node of a radix tree; `entries` are those whose prefix ends here, in order. */
-interface Node<T> {
-  readonly label: string;
-  readonly entries: T[];
-  /** By the first character of their labels; most nodes of a large tree have none. */
-  children?: Map<number, Node<T>>;
-}
+/** Whether an entry takes the request, given that its text fits. */
+type Holds<T> = (entry: T, subject: Subject) => boolean;
 
 /**
- * Finds the candidates of a path without looking at the others: exact paths in a map, prefixes in a radix tree, regular
- * expressions in the same tree under their literal prefix, paths without regard to case in a second map and tree.
+ * Finds the candidates of a path without looking at the others: exact paths under their text, prefixes under theirs, regular expressions
+ * under their literal prefix, and paths without regard to case in the same way beside them.
  */
 export class PathIndex<T extends Indexed> {
   readonly #sensitive: Candidates<T>;
-  readonly #folded: Candidates<T>;
-  #ignoresCase = false;
+  readonly #folded: Candidates<T> | undefined;
 
-  /**
-   * `entries` in the order in which they are to be tried. `holds` is asked of candidates only: whether an entry takes the
-   * request, given that an exact path or prefix does.
-   */
-  constructor(entries: readonly T[], holds: (entry: T, subject: Subject) => boolean) {
-    this.#sensitive = new Candidates(holds);
-    this.#folded = new Candidates(holds);
-    for (const entry of entries) {
-      const { path } = entry;
-      if ((path.kind === "prefix" || path.kind === "exact") && path.ignoreCase === true) {
-        this.#ignoresCase = true;
-        this.#folded.add(entry, foldCase(path.value));
-      } else {
-        this.#sensitive.add(entry, path.kind === "prefix" || path.kind === "exact" ? path.value : entry.literalPrefix);
-      }
-    }
+  /** `entries` in the order in which they are to be tried. `holds` is asked of candidates only. */
+  constructor(entries: readonly T[], holds: Holds<T>) {
+    const folded = entries.filter(ignoresCase);
+    this.#sensitive = new Candidates(folded.length === 0 ? entries : entries.filter((entry) => !ignoresCase(entry)), holds);
+    this.#folded = folded.length === 0 ? undefined : new Candidates(folded, holds);
   }
 
   /** The first entry, in order, that takes the request. */
   first(subject: Subject): T | undefined {
     const found = this.#sensitive.first(subject.path, subject, undefined);
-    if (!this.#ignoresCase) return found;
+    if (this.#folded === undefined) return found;
     subject.foldedPath ??= foldCase(subject.path);
     return this.#folded.first(subject.foldedPath, subject, found);
   }
 }
 
+function ignoresCase({ path }: Indexed): boolean {
+  return (path.kind === "prefix" || path.kind === "exact") && path.ignoreCase === true;
+}
+
 class Candidates<T extends Indexed> {
-  readonly #exact = new Map<string, T[]>();
-  readonly #root: Node<T> = { label: "", entries: [] };
-  readonly #holds: (entry: T, subject: Subject) => boolean;
+  readonly #holds: Holds<T>;
+  readonly #exact: Filed<T>;
+  /** Whether an exact path has this length. */
+  readonly #exactLengths: Uint8Array;
+  readonly #prefixes: Filed<T>;
+  /** Those that there are, ascending. */
+  readonly #prefixLengths: Int32Array;
 
-  constructor(holds: (entry: T, subject: Subject) => boolean) {
+  constructor(entries: readonly T[], holds: Holds<T>) {
     this.#holds = holds;
-  }
-
-  add(entry: T, text: string): void {
-    if (entry.path.kind !== "exact") {
-      insert(this.#root, text).push(entry);
-      return;
-    }
-    const entries = this.#exact.get(text);
-    if (entries === undefined) this.#exact.set(text, [entry]);
-    else entries.push(entry);
+    const exact = entries.filter(({ path }) => path.kind === "exact");
+    const prefixes = entries.filter(({ path }) => path.kind !== "exact");
+    this.#exact = new Filed(exact);
+    this.#prefixes = new Filed(prefixes);
+    this.#prefixLengths = lengthsOf(prefixes);
+    const exactLengths = lengthsOf(exact);
+    this.#exactLengths = new Uint8Array((exactLengths.at(-1) ?? -1) + 1);
+    for (const length of exactLengths) this.#exactLengths[length] = 1;
   }
 
   /** `found` is what another index has: only an entry before it is of interest. */
   first(path: string, subject: Subject, found: T | undefined): T | undefined {
-    const exact = this.#exact.get(path);
-    let best = exact === undefined ? found : this.#better(exact, subject, found);
-    let node: Node<T> | undefined = this.#root;
-    for (let at = 0; node !== undefined && path.startsWith(node.label, at); node = node.children?.get(path.charCodeAt(at))) {
-      best = this.#better(node.entries, subject, best);
-      at += node.label.length;
+    const lengths = this.#prefixLengths;
+    let best = found;
+    const hash = new Hash(path);
+    for (let place = 0; place < lengths.length; place++) {
+      const length = lengths[place] ?? 0;
+      if (length > path.length) break;
+      best = this.#better(this.#prefixes.find(path, length, hash.upTo(length)), subject, best);
     }
-    return best;
+    if (this.#exactLengths[path.length] !== 1) return best;
+    return this.#better(this.#exact.find(path, path.length, hash.upTo(path.length)), subject, best);
   }
 
-  /** The first of `entries` that takes the request, when it comes before `best`. */
-  #better(entries: readonly T[], subject: Subject, best: T | undefined): T | undefined {
-    for (const entry of entries) {
+  /** The first that takes the request, of `first` and those behind it, when it comes before `best`. */
+  #better(first: T | undefined, subject: Subject, best: T | undefined): T | undefined {
+    for (let entry = first; entry !== undefined; entry = entry.next) {
       if (best !== undefined && entry.order > best.order) return best;
       if (this.#holds(entry, subject)) return entry;
     }
@@ -95,35 +88,75 @@ class Candidates<T extends Indexed> {
   }
 }
 
-/** The entries of the node for `text`, which is made when it is not there. */
-function insert<T>(root: Node<T>, text: string): T[] {
-  let node = root;
-  let rest = text;
-  while (rest !== "") {
-    const key = rest.charCodeAt(0);
-    node.children ??= new Map();
-    const child = node.children.get(key);
-    if (child === undefined) {
-      const leaf: Node<T> = { label: rest, entries: [] };
-      node.children.set(key, leaf);
-      return leaf.entries;
-    }
-    const shared = sharedLength(child.label, rest);
-    if (shared === child.label.length) {
-      node = child;
-    } else {
-      const lower = { ...child, label: child.label.slice(shared) };
-      const upper: Node<T> = { label: rest.slice(0, shared), entries: [], children: new Map([[child.label.charCodeAt(shared), lower]]) };
-      node.children.set(key, upper);
-      node = upper;
-    }
-    rest = rest.slice(shared);
-  }
-  return node.entries;
+function lengthsOf(entries: readonly Indexed[]): Int32Array {
+  return Int32Array.from(new Set(entries.map(({ text }) => text.length))).sort();
 }
 
-function sharedLength(a: string, b: string): number {
-  let length = 0;
-  while (length < a.length && a.charCodeAt(length) === b.charCodeAt(length)) length += 1;
-  return length;
+/** Of longer and longer beginnings of a text (FNV-1a by UTF-16 unit). */
+class Hash {
+  readonly #text: string;
+  #value = 0x811c9dc5 | 0;
+  #length = 0;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  /** The hash of the first `length` units, which must not be fewer than before. */
+  upTo(length: number): number {
+    let value = this.#value;
+    for (let at = this.#length; at < length; at++) value = Math.imul(value ^ this.#text.charCodeAt(at), 0x01000193);
+    this.#value = value;
+    this.#length = length;
+    return value;
+  }
+}
+
+/**
+ * Entries by their texts, in a hash table with open addressing that is laid out for a processor's caches: that a text is not there is seen
+ * from one byte of a small array, and looks for several lengths of a path do not wait for each other. Following a tree of objects from link
+ * to link takes several times as long once there are more rules than the caches hold.
+ */
+class Filed<T extends Indexed> {
+  /** 0 for an empty slot, else something of the hash. */
+  readonly #tags: Uint8Array;
+  /** The first entry of the text in each slot. */
+  readonly #firsts: (T | undefined)[];
+  readonly #mask: number;
+
+  constructor(entries: readonly T[]) {
+    const slots = 2 ** Math.ceil(Math.log2(2 * entries.length + 1));
+    this.#tags = new Uint8Array(slots);
+    this.#firsts = Array.from<undefined>({ length: slots });
+    this.#mask = slots - 1;
+    for (const entry of entries.toReversed()) {
+      const { text } = entry;
+      const hash = new Hash(text).upTo(text.length);
+      const slot = this.#slotOf(text, text.length, hash);
+      entry.next = this.#firsts[slot];
+      this.#firsts[slot] = entry;
+      this.#tags[slot] = tagOf(hash);
+    }
+  }
+
+  /** The first entry whose text is the first `length` units of `path`, which have this hash. */
+  find(path: string, length: number, hash: number): T | undefined {
+    return this.#firsts[this.#slotOf(path, length, hash)];
+  }
+
+  /** Where the text is, or an empty slot, of which there are more than half. */
+  #slotOf(path: string, length: number, hash: number): number {
+    const tag = tagOf(hash);
+    for (let slot = (hash ^ (hash >>> 15)) & this.#mask; ; slot = (slot + 1) & this.#mask) {
+      const there = this.#tags[slot];
+      if (there === 0) return slot;
+      if (there !== tag) continue;
+      const text = this.#firsts[slot]?.text;
+      if (text?.length === length && path.startsWith(text)) return slot;
+    }
+  }
+}
+
+function tagOf(hash: number): number {
+  return (hash >>> 24) | 1;
 }

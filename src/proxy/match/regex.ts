@@ -1,7 +1,7 @@
 import { maxRegexProgramSize } from "#base/regex.ts";
 import { messageOf } from "#base/errors.ts";
 import { RE2JS } from "re2js";
-import { SimplePattern } from "./simple-pattern.ts";
+import { type KnownPieces, SimplePattern } from "./simple-pattern.ts";
 
 /** Regular expressions of users: RE2 syntax and linear time, whatever text a caller sends. */
 
@@ -10,17 +10,21 @@ export interface Regex {
   testExact(text: string): boolean;
 }
 
-/** Compiles an expression for matching whole texts, or says in one sentence why it is refused. Never throws. */
+/**
+ * Compiles an expression for matching whole texts, or says in one sentence why it is refused. Never throws. Expressions that are compiled
+ * with the same `known` share what they have in common. `prefix` is text that every match begins with, possibly empty.
+ */
 export function compileRegex(
   pattern: string,
   maxProgramSize = maxRegexProgramSize,
-): { readonly regex: Regex } | { readonly error: string } {
-  const simple = SimplePattern.compile(pattern, maxProgramSize);
-  if (simple) return { regex: simple };
+  known: KnownPieces = new Map(),
+): { readonly regex: Regex; readonly prefix: string } | { readonly error: string } {
+  const simple = SimplePattern.compile(pattern, maxProgramSize, known);
+  if (simple) return { regex: simple, prefix: simple.prefix };
   try {
     const regex = RE2JS.compile(pattern);
     const size = regex.programSize();
-    if (size <= maxProgramSize) return { regex };
+    if (size <= maxProgramSize) return { regex, prefix: literalPrefix(pattern) };
     return { error: `regular expression ${quote(pattern)} is too complex: program size ${size}, at most ${maxProgramSize} allowed` };
   } catch (thrown) {
     return { error: `regular expression ${quote(pattern)} is not valid RE2 syntax: ${messageOf(thrown)}` };

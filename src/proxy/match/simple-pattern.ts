@@ -13,6 +13,9 @@ interface Repeated {
   readonly max: number;
 }
 
+/** By their text, such as `[a-z]+`: patterns share what they have in common, which a processor then has at hand. */
+export type KnownPieces = Map<string, Piece>;
+
 /** ASCII as four words of bits; whether everything beyond ASCII is in it. */
 interface CharacterSet {
   readonly words: readonly [number, number, number, number];
@@ -27,9 +30,15 @@ export class SimplePattern {
   }
 
   /** Undefined for an expression that is not simple, not valid, or whose RE2 program could be larger than `maxProgramSize`. */
-  static compile(pattern: string, maxProgramSize: number): SimplePattern | undefined {
-    const parsed = new Parser(pattern).parse();
+  static compile(pattern: string, maxProgramSize: number, known: KnownPieces = new Map()): SimplePattern | undefined {
+    const parsed = new Parser(pattern, known).parse();
     return parsed && parsed.size <= maxProgramSize && isDeterministic(parsed.pieces) ? new SimplePattern(parsed.pieces) : undefined;
+  }
+
+  /** Text that every match begins with, possibly empty. */
+  get prefix(): string {
+    const [first] = this.#pieces;
+    return typeof first === "string" ? first : "";
   }
 
   /** Whether the whole text matches. */
@@ -105,12 +114,16 @@ const frameSize = 6;
 
 class Parser {
   readonly #pattern: string;
+  readonly #known: KnownPieces;
   readonly #pieces: Piece[] = [];
   #at = 0;
+  /** Where the literal text begins that is being read. */
+  #literal: number | undefined;
   #size = frameSize;
 
-  constructor(pattern: string) {
+  constructor(pattern: string, known: KnownPieces) {
     this.#pattern = pattern;
+    this.#known = known;
   }
 
   /** `size` is at least that of RE2's program. */
@@ -119,9 +132,11 @@ class Parser {
     if (pattern[0] === "^") this.#at = 1;
     const end = pattern.endsWith("$") && !pattern.endsWith("\\$") ? pattern.length - 1 : pattern.length;
     while (this.#at < end) {
+      const start = this.#at;
       const atom = this.#atom();
-      if (atom === undefined || !this.#repeat(atom)) return undefined;
+      if (atom === undefined || !this.#repeat(atom, start)) return undefined;
     }
+    this.#endLiteral(end);
     return this.#at === end ? { pieces: this.#pieces, size: this.#size } : undefined;
   }
 
@@ -175,10 +190,11 @@ class Parser {
     return character === "" || "[]^".includes(character) || character > "\x7e" ? undefined : character;
   }
 
-  /** Adds an atom as often as what follows it says. False: that is not simple. */
-  #repeat(atom: string | CharacterSet): boolean {
+  /** Adds an atom, which begins at `start`, as often as what follows it says. False: that is not simple. */
+  #repeat(atom: string | CharacterSet, start: number): boolean {
     if (!repeaters.includes(this.#pattern[this.#at] ?? "end")) {
-      this.#add(atom);
+      if (typeof atom === "string") this.#literal ??= start;
+      else this.#add(start, () => ({ set: atom, min: 1, max: 1 }));
       this.#size += 1;
       return true;
     }
@@ -191,16 +207,31 @@ class Parser {
     const bounded = sign === "?" ? 1 : Number.POSITIVE_INFINITY;
     const max = sign !== undefined ? bounded : comma === undefined ? min : most === undefined ? Number.POSITIVE_INFINITY : Number(most);
     if (max < min || max === 0) return false;
-    this.#pieces.push({ set: typeof atom === "string" ? setOf([range(atom + atom)], false) : atom, min, max });
+    this.#add(start, () => ({ set: typeof atom === "string" ? setOf([range(atom + atom)], false) : atom, min, max }));
     this.#size += 2 * (max === Number.POSITIVE_INFINITY ? min + 1 : max);
     return true;
   }
 
-  #add(atom: string | CharacterSet): void {
-    const last = this.#pieces.at(-1);
-    if (typeof atom !== "string") this.#pieces.push({ set: atom, min: 1, max: 1 });
-    else if (typeof last === "string") this.#pieces[this.#pieces.length - 1] = last + atom;
-    else this.#pieces.push(atom);
+  /** Adds the piece that begins at `start` and ends here. */
+  #add(start: number, make: () => Repeated): void {
+    this.#endLiteral(start);
+    this.#pieces.push(this.#shared(this.#pattern.slice(start, this.#at), make));
+  }
+
+  #endLiteral(end: number): void {
+    const start = this.#literal;
+    if (start === undefined) return;
+    this.#literal = undefined;
+    const text = this.#pattern.slice(start, end);
+    this.#pieces.push(this.#shared(text, () => (text.includes("\\") ? text.replaceAll(/\\(.)/g, "$1") : text)));
+  }
+
+  #shared(text: string, make: () => Piece): Piece {
+    const known = this.#known.get(text);
+    if (known !== undefined) return known;
+    const piece = make();
+    this.#known.set(text, piece);
+    return piece;
   }
 }
 

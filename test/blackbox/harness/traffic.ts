@@ -51,18 +51,28 @@ export interface LoadResult {
   readonly failures: Record<string, number>;
   /** Bodies seen, with how often. */
   readonly bodies: Record<string, number>;
+  /** Milliseconds that each answer took, in no order. */
+  readonly latencies: number[];
 }
 
 /** A steady open-loop load that runs until `stop`, bounded at two minutes. */
 export function startLoad(mesh: string, what: Ask, perSecond: number): { stop(): Promise<LoadResult> } {
-  const result = { sent: 0, ok: 0, failures: {} as Record<string, number>, bodies: {} as Record<string, number> };
+  const result = {
+    sent: 0,
+    ok: 0,
+    failures: {} as Record<string, number>,
+    bodies: {} as Record<string, number>,
+    latencies: [] as number[],
+  };
   const pending = new Set<Promise<void>>();
   const count = (table: Record<string, number>, key: string): void => {
     table[key] = (table[key] ?? 0) + 1;
   };
   const one = async (): Promise<void> => {
+    const asked = performance.now();
     try {
       const reply = await ask(mesh, what);
+      result.latencies.push(performance.now() - asked);
       if (reply.status >= 200 && reply.status < 300) {
         result.ok += 1;
         count(result.bodies, reply.body);

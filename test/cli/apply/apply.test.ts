@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { stringify } from "yaml";
-import { applyFiles, type Outcome } from "#cli/apply/apply.ts";
+import { applyManifests, type Outcome } from "#cli/apply/apply.ts";
+import { manifestsOf } from "#cli/files/manifest.ts";
 import { findAll } from "#cli/resources/find.ts";
 import { resourcePath } from "#cli/resources/paths.ts";
 import { kindNamed, kinds } from "#model/kinds.ts";
@@ -29,8 +30,8 @@ function file(text: string, name = "f.yaml"): string {
   return path;
 }
 
-function apply(files: readonly string[], dryRun = false): Promise<Outcome[]> {
-  return applyFiles({ client: control.client, project: "demo", files, dryRun });
+async function apply(files: readonly string[], dryRun = false): Promise<Outcome[]> {
+  return applyManifests({ client: control.client, project: "demo", dryRun }, await manifestsOf(files));
 }
 
 /** `created urlMap a` */

@@ -38,8 +38,12 @@ class Source implements SnapshotSource {
     return this.#targets.get(service);
   }
 
-  observation(): undefined {
-    return undefined;
+  warnings(service: string): readonly string[] {
+    return service === "*" ? ["urlMaps/x.y is stored"] : [];
+  }
+
+  observations(): readonly [] {
+    return [];
   }
 
   refused(id: string): RefusedRequest | undefined {
@@ -54,6 +58,12 @@ class Source implements SnapshotSource {
 }
 
 describe("Explainer", () => {
+  it("says what of the service is not done", () => {
+    const explainer = new Explainer(new Source().set("cart.mesh", 1).set("*", 3));
+    expect(explainer.explain({ url: "http://elsewhere.test/" })).toMatchObject({ warnings: ["urlMaps/x.y is stored"] });
+    expect(explainer.explain({ url: "http://cart.mesh/" })).not.toHaveProperty("warnings");
+  });
+
   const source = new Source().set("cart.mesh", 1).set("*.mesh", 2).set("*", 3);
   it.each([
     ["http://cart.mesh/a", [], "cart.mesh"],

@@ -155,7 +155,7 @@ describe("ProjectObject", () => {
     await createRoute("broken", "a.mesh");
     const stub = projects.getByName("broken");
     await runInDurableObject(stub, (_instance: ProjectObject, state: DurableObjectState) => {
-      state.storage.sql.exec("DROP TABLE proxy_reports; DROP TABLE audit;");
+      state.storage.sql.exec("DROP TABLE reported_proxies; DROP TABLE audit;");
     });
     const report = { service: "a.mesh", generation: 1, digest: "", confirmedAtMs: 0, droppedSpans: 0 };
     let thrown: unknown;

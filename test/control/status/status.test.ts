@@ -15,6 +15,7 @@ function report(fields: Partial<ReceivedReport> = {}): ReceivedReport {
     digest: "d7",
     confirmedAtMs: now - 1_000,
     droppedSpans: 0,
+    proxy: "",
     receivedAtMs: now - 1_000,
     ...fields,
   };
@@ -31,6 +32,7 @@ describe("proxyStatus", () => {
       report({ generation: 6, digest: "d6" }),
       { state: "STALE", ...applied, appliedGeneration: 6, appliedDigest: "d6" },
     ],
+    ["one that made requests wait", report({ waitedRequests: 2 }), { state: "SYNCED", ...applied, waitedRequests: 2 }],
     ["sources silent for half a minute", report({ confirmedAtMs: now - 30_000 }), { state: "SYNCED", ...applied, ageSeconds: 30 }],
     ["sources silent for longer", report({ confirmedAtMs: now - 30_100 }), { state: "STALE", ...applied, ageSeconds: 30.1 }],
     ["a clock that runs ahead", report({ confirmedAtMs: now + 500 }), { state: "SYNCED", ...applied, ageSeconds: 0 }],
@@ -78,7 +80,7 @@ describe("isReleased", () => {
       },
       secrets: [],
     };
-    return { generation: 7, snapshot: () => snapshot, report: received };
+    return { generation: 7, snapshot: () => snapshot, reports: received ? [received] : [] };
   }
 
   it.each<[string, User[], boolean]>([
@@ -88,6 +90,16 @@ describe("isReleased", () => {
     ["the proxy is a generation behind", [user(["b"], report({ generation: 6 }))], false],
     ["the proxy has not reported for a minute", [user(["a"], report({ receivedAtMs: now - 60_001 }))], true],
     ["no proxy ever reported", [user(["a"], undefined)], true],
+    [
+      "another proxy of the service is a generation behind",
+      [{ ...user(["b"], report()), reports: [report(), report({ proxy: "p2", generation: 6 })] }],
+      false,
+    ],
+    [
+      "another proxy was a generation behind when it went",
+      [{ ...user(["b"], report()), reports: [report(), report({ proxy: "p2", generation: 6, receivedAtMs: now - 60_001 })] }],
+      true,
+    ],
     ["an instance of the same name in another group", [user(["a"], report(), "zones/z/instanceGroups/other")], true],
     ["one of two services still has it", [user(["b"], report()), user(["a"], report())], false],
   ])("%s", (_name, users, released) => {

@@ -11,6 +11,14 @@ describe("traffic policies", () => {
     { name: "p", target },
     { name: "p", target: "projects/demo/global/backendServices/b", policy: { kind: "peak_ewma" } },
     { name: "p", target: "grpcRoutes/r", rateLimits: [{ perSecond: "0.5" }] },
+    {
+      name: "p",
+      target: route,
+      rateLimits: [
+        { scope: "MESH", requests: 100_000, periodSec: "60", header: "x-user" },
+        { scope: "PROXY", perSecond: 1 },
+      ],
+    },
     { name: "p", target: "urlMaps/m", hedge: { afterMs: 50, attempts: 3 } },
     {
       name: "p",
@@ -68,6 +76,29 @@ describe("traffic policies", () => {
     ],
     [{ name: "p", target, subsetSize: 0 }, ["Invalid value for field 'resource.subsetSize': '0'. Must be greater than or equal to 1"]],
     [{ name: "p", target: route, rateLimits: [{}] }, ["Required field 'resource.rateLimits[0].perSecond' not specified"]],
+    [
+      {
+        name: "p",
+        target: route,
+        rateLimits: [
+          { perSecond: 1, periodSec: 10 },
+          { scope: "MESH", perSecond: 1 },
+        ],
+      },
+      [
+        "Invalid value for field 'resource.rateLimits[0].periodSec': '10'. Only a limit of scope MESH can have it.",
+        "Invalid value for field 'resource.rateLimits[1].perSecond': '1'. Only a limit of scope PROXY can have it.",
+        "Required field 'resource.rateLimits[1].requests' not specified",
+        "Required field 'resource.rateLimits[1].periodSec' not specified",
+      ],
+    ],
+    [
+      { name: "p", target: route, rateLimits: [{ scope: "MESH", requests: 100_001, periodSec: 30 }] },
+      [
+        "Invalid value for field 'resource.rateLimits[0].requests': '100001'. Must be less than or equal to 100000",
+        "Invalid value for field 'resource.rateLimits[0].periodSec': '30'. Must be 10 or 60: Cloudflare counts over no other periods.",
+      ],
+    ],
   ];
   it.each(refused)("refuses %j", (policy, messages) => expect(faultsOf(trafficPolicies, policy)).toEqual(messages));
 

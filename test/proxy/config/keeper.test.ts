@@ -51,7 +51,8 @@ function setUp() {
   });
   const refusals = new Refusals();
   const seen: Record<string, Observation> = {};
-  const observing = { droppedSpans: () => 0, backends: () => seen, refusals };
+  const warnings: string[] = [];
+  const observing = { proxy: "p1", droppedSpans: () => 0, backends: () => seen, refusals, warningsOf: () => warnings };
   const keeper = new ConfigKeeper({ service, host, clock, random: seededRandom(1), refreshMs: 1000, ...observing });
   const port = () => keeper.current?.compiled.snapshot.clusters["cart"]?.groups[0]?.endpoints[0]?.port;
   const putSecret = async (secretVersion: number, text: string) =>
@@ -59,7 +60,7 @@ function setUp() {
       keys.secret(project, "token", secretVersion),
       await seal(masterKey, { project, name: "token", version: secretVersion }, new Uint8Array(new TextEncoder().encode(text))),
     );
-  return { bus, clock, faults, reports, keeper, port, putSecret, refusals, seen };
+  return { bus, clock, faults, reports, keeper, port, putSecret, refusals, seen, warnings };
 }
 
 describe("what is in force", () => {
@@ -381,4 +382,16 @@ describe("besides what is in force, the report tells", () => {
     await keeper.refresh();
     expect(reports.at(-1)?.backends).toEqual({ cart: { ejected: ["g/vm"], active: 7, overflows: 3 } });
   });
+});
+
+test("a report names its proxy, and what it cannot do once there is a configuration", async () => {
+  const { bus, keeper, reports, warnings, clock } = setUp();
+  warnings.push("no bindings");
+  await keeper.refresh();
+  expect(reports.at(-1)).toMatchObject({ proxy: "p1", generation: 0 });
+  expect(reports.at(-1)).not.toHaveProperty("warnings");
+  bus.publish(version(1));
+  clock.nowMs += 1_000;
+  await keeper.refresh();
+  expect(reports.at(-1)).toMatchObject({ proxy: "p1", warnings: ["no bindings"] });
 });

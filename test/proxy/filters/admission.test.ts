@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { defaultMessageLimits } from "#ir/policy.ts";
 import { admit, headerExcess } from "#proxy/filters/admission.ts";
+import { surveyOf } from "#proxy/filters/survey.ts";
 import type { HeaderSource } from "../snapshots.ts";
 
 function reasonFor(method: string, headers: HeaderSource, url = "http://a.test/"): string | undefined {
@@ -27,9 +28,9 @@ describe("the limits of requests", () => {
   });
 
   it("say what there is too much of", () => {
-    expect(headerExcess(new Headers(many(3)), { lines: 2, bytes: 1000 })).toBe("3 headers, more than 2");
-    expect(headerExcess(new Headers(many(3)), { lines: 3, bytes: 20 })).toBe("more than 20 bytes of headers");
-    expect(headerExcess(new Headers(many(3)), { lines: 3, bytes: 24 })).toBeUndefined();
+    expect(headerExcess(surveyOf(new Headers(many(3))), { lines: 2, bytes: 1000 })).toBe("3 headers, more than 2");
+    expect(headerExcess(surveyOf(new Headers(many(3))), { lines: 3, bytes: 20 })).toBe("more than 20 bytes of headers");
+    expect(headerExcess(surveyOf(new Headers(many(3))), { lines: 3, bytes: 24 })).toBeUndefined();
   });
 });
 

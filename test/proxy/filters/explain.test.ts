@@ -115,6 +115,39 @@ describe("explain", () => {
     expect(explain(compiled(snapshotOf(list)), request("/x")).upstream?.url).toBe("http://cart.shop.mesh/x");
   });
 
+  it("shows the caller's headers as they would be sent on, where they are all known", () => {
+    const requestHeaders = [
+      mutation({ set: [["X-From", [{ variable: "client_ip_address" }]]], add: [["X-Key", ["k=", { secret: "api-key" }]]] }),
+    ];
+    const ready = compiled(snapshotOf(rules({ action: routeTo("a"), requestHeaders })));
+    const headers = new Headers({
+      host: "h",
+      connection: "x-hop",
+      "x-hop": "1",
+      "x-wayside-id": "1",
+      cookie: "a=1",
+      "accept-encoding": "gzip",
+    });
+    const { sentHeaders = [] } = explain(ready, request("/"), { headers }).upstream ?? {};
+    expect(Object.fromEntries(sentHeaders.map(({ name, value }) => [name, value]))).toEqual({
+      "accept-encoding": "gzip",
+      cookie: "a=1",
+      via: "1.1 wayside",
+      "x-forwarded-host": "cart.shop.mesh",
+      "x-forwarded-proto": "http",
+      "x-from": "{client_ip_address}",
+      "x-key": "k={secret.api-key}",
+    });
+    expect(explain(ready, request("/")).upstream).not.toHaveProperty("sentHeaders");
+  });
+
+  it("names what holds for the whole service", () => {
+    const action = routeTo("a", { stickyCookie: { name: "GSSA" } });
+    const settings = { paths: { escapedSlashes: "REJECT", mergeSlashes: true }, tracing: { samplingRatio: 0.5 } } as const;
+    const ready = compiled(snapshotOf(rules({ action }), settings));
+    expect(explain(ready, request("/")).policies).toEqual({ stickyCookie: { name: "GSSA" }, ...settings });
+  });
+
   it("of several destinations gives the headers of each", () => {
     const own = [mutation({ set: [["X-Own", "1"]] })];
     const list = rules({ action: routeTo("v1", { destinations: [destination("v1", { requestHeaders: own }), destination("v2")] }) });
@@ -165,20 +198,31 @@ describe("explain of a backend service", () => {
   it("lists its policies and its endpoints, with what the proxy reported", () => {
     const circuitBreakers = { maxRequests: 10 };
     const ready = backend(2, { policy: { kind: "LEAST_REQUEST", choices: 2 }, circuitBreakers });
-    const observed = { ejected: [`${group}/vm-1`, `${group}/vm-9`], active: 10, limit: 10, overflows: 3 };
-    expect(explainBackend(ready, observed)).toEqual({
+    const observed = { proxy: "p1", ejected: [`${group}/vm-1`, `${group}/vm-9`], active: 10, limit: 10, overflows: 3 };
+    expect(explainBackend(ready, [observed])).toEqual({
       balancing: { policy: { kind: "LEAST_REQUEST", choices: 2 }, circuitBreakers },
       endpoints: [
         { ...endpoint(0), group },
         { ...endpoint(1), group, ejected: true },
       ],
-      circuit: { state: "open", active: 10, limit: 10, overflows: 3 },
+      circuits: [{ proxy: "p1", state: "open", active: 10, limit: 10, overflows: 3 }],
     });
-    expect(explainBackend(ready, { ejected: [], active: 9, overflows: 0 }).circuit).toEqual({ state: "closed", active: 9, overflows: 0 });
+  });
+
+  it("tells several proxies apart", () => {
+    const calm = { proxy: "p2", ejected: [], active: 9, overflows: 0 };
+    const strict = { proxy: "p1", ejected: [`${group}/vm-0`], active: 10, limit: 10, overflows: 3 };
+    expect(explainBackend(backend(2), [strict, calm])).toMatchObject({
+      endpoints: [{ instance: "vm-0", ejected: true, ejectedBy: ["p1"] }, { instance: "vm-1" }],
+      circuits: [
+        { proxy: "p1", state: "open" },
+        { proxy: "p2", state: "closed", active: 9 },
+      ],
+    });
   });
 
   it("says nothing of circuits that nobody reported, and ends long lists", () => {
-    const { circuit, endpoints, endpointsOmitted } = explainBackend(backend(1_000), undefined);
-    expect([circuit, endpoints?.length, endpointsOmitted]).toEqual([undefined, 200, 800]);
+    const { circuits, endpoints, endpointsOmitted } = explainBackend(backend(1_000), []);
+    expect([circuits, endpoints?.length, endpointsOmitted]).toEqual([undefined, 200, 800]);
   });
 });

@@ -4,6 +4,7 @@ import { backoffMs, isIdempotent } from "#proxy/upstream/retry.ts";
 import { failureOfError, failureOfStatus, urlOf } from "#proxy/upstream/transport.ts";
 import { targetOf } from "#proxy/balance/balancer.ts";
 import { StatsBook } from "#proxy/balance/stats.ts";
+import { chiSquare, chiSquareLimit } from "../balance/setup.ts";
 import { cluster, endpoint } from "../fixture.ts";
 
 test.each([
@@ -19,6 +20,18 @@ test.each([
 ])("%s may be done twice: %s", (method, expected) => expect(isIdempotent(method)).toBe(expected));
 
 describe("backoff", () => {
+  test("is as likely to be short as long: 10,000 waits over ten equal parts (p > 0.001)", () => {
+    const random = seededRandom(5);
+    const counts: Record<string, number> = {};
+    for (let wait = 0; wait < 10_000; wait++) {
+      const part = Math.floor(backoffMs(2, random) / 5);
+      counts[part] = (counts[part] ?? 0) + 1;
+    }
+    const expected = Object.fromEntries(Array.from({ length: 10 }, (_, part) => [part, 0.1]));
+    expect(Object.keys(counts)).toHaveLength(10);
+    expect(chiSquare(counts, expected)).toBeLessThan(chiSquareLimit[9] ?? 0);
+  });
+
   test("has full jitter below 25 ms, doubled with each retry up to 250 ms", () => {
     for (const [retry, limit] of [25, 50, 100, 200, 250, 250].entries()) {
       const random = seededRandom(retry);

@@ -4,7 +4,7 @@ import type { Exchange, Filter } from "../filter.ts";
 
 /**
  * Google's `corsPolicy` as Envoy's CORS filter carries it out: a preflight from an allowed origin is answered here with 200; the answer to
- * any other request from an allowed origin says so in its headers. For an origin that is not allowed nothing is done: browsers then keep
+ * any other request from an allowed origin, be it an error of the mesh, says so in its headers. For an origin that is not allowed nothing is done: browsers then keep
  * the answer from the page, and whether the application minds is its own affair.
  */
 export const cors: Filter = {
@@ -14,7 +14,8 @@ export const cors: Filter = {
     const origin = policy && exchange.request.headers.get("origin");
     if (!policy || typeof origin !== "string" || !allowsOrigin(policy, origin)) return undefined;
     if (!isPreflight(exchange)) {
-      exchange.responseHeaders = [...exchange.responseHeaders, actualHeaders(policy, origin)];
+      exchange.cors = actualHeaders(policy, origin);
+      exchange.responseHeaders = [...exchange.responseHeaders, exchange.cors];
       return undefined;
     }
     const { ref: rule } = exchange.rule.rule;

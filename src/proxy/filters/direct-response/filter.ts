@@ -7,8 +7,8 @@ export const directResponse: Filter = {
     const { action, rule } = exchange.rule;
     if (action.kind !== "directResponse") return undefined;
     const { status, body } = action;
-    const { fault, rateLimits, responseHeaders } = exchange;
-    const policies = { ...(fault && { fault }), ...(rateLimits && { rateLimits }) };
+    const { cors, fault, rateLimits, responseHeaders } = exchange;
+    const policies = { ...(fault && { fault }), ...(rateLimits && { rateLimits }), ...(cors && { cors }) };
     return { kind: "directResponse", rule: rule.ref, status, body, responseHeaders, ...policies };
   },
 };

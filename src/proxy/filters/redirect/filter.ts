@@ -13,8 +13,8 @@ export const redirect: Filter = {
     if (action.kind !== "redirect") return undefined;
     const { status } = action.redirect;
     const location = locationOf(exchange, action.redirect);
-    const { fault, rateLimits, responseHeaders } = exchange;
-    const policies = { ...(fault && { fault }), ...(rateLimits && { rateLimits }) };
+    const { cors, fault, rateLimits, responseHeaders } = exchange;
+    const policies = { ...(fault && { fault }), ...(rateLimits && { rateLimits }), ...(cors && { cors }) };
     return { kind: "redirect", rule: rule.ref, status, location, responseHeaders, ...policies };
   },
 };

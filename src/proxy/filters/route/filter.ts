@@ -6,7 +6,7 @@ export const route: Filter = {
   apply: (exchange) => {
     const { action, rule } = exchange.rule;
     if (action.kind !== "route") return undefined;
-    const { authority, target, requestHeaders, responseHeaders, fault, rateLimits } = exchange;
+    const { authority, target, requestHeaders, responseHeaders, cors, fault, rateLimits } = exchange;
     return {
       kind: "route",
       rule: rule.ref,
@@ -19,6 +19,7 @@ export const route: Filter = {
       action: action.route,
       ...(fault && { fault }),
       ...(rateLimits && { rateLimits }),
+      ...(cors && { cors }),
     };
   },
 };

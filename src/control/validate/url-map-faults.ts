@@ -1,6 +1,5 @@
 import type { Fault } from "#base/errors.ts";
-import type { TestFailure, UrlMapTestResult } from "#control/validate/url-map-tests.ts";
-import { invalidFault } from "./faults.ts";
+import type { TestFailure, UrlMapTestResult } from "./url-map-tests.ts";
 
 /** The faults of a URL map whose own tests fail, or that no proxy could load: Google keeps no such map. */
 export function testFailureFaults({ loadErrors, testFailures }: UrlMapTestResult): Fault[] {
@@ -9,7 +8,12 @@ export function testFailureFaults({ loadErrors, testFailures }: UrlMapTestResult
     message: `The URL map cannot be loaded: ${error}`,
     field: "resource",
   }));
-  return [...unloadable, ...testFailures.map((failure) => invalidFault("resource.tests", "", `Test failure: ${sentence(failure)}`))];
+  return [...unloadable, ...testFailures.map(failed)];
+}
+
+function failed(failure: TestFailure): Fault {
+  const field = "resource.tests";
+  return { code: "invalid", field, message: `Invalid value for field '${field}': ''. Test failure: ${sentence(failure)}` };
 }
 
 /** In Google's words where it has words for it. */

@@ -1,0 +1,46 @@
+/** One look at all fields of a message: on most messages nothing else has to be asked of them. */
+
+export interface Survey {
+  /** How many fields there are; lines of one name count once. */
+  readonly lines: number;
+  /** As in an HTTP/1.1 message. */
+  readonly bytes: number;
+  /** Hop-by-hop fields (RFC 9110 7.6.1 and 11.7) and the mesh's own, none of which a proxy sends on. Lower case. */
+  readonly unfit: readonly string[];
+  /** Whether one of them, or another field that a proxy has to do with, is there at all. */
+  readonly isPlain: boolean;
+}
+
+/** `trailer` is among them because trailers themselves do not survive `fetch`. */
+const hopByHop: ReadonlySet<string> = new Set([
+  "connection",
+  "proxy-connection",
+  "keep-alive",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  "proxy-authenticate",
+  "proxy-authorization",
+]);
+
+/** Fields that forwarding changes where they are there. */
+const changed: ReadonlySet<string> = new Set(["cookie", "forwarded", "max-forwards", "x-forwarded-client-cert"]);
+
+/** Fields that only the mesh may set; a caller's or an upstream's are not to be believed. */
+const ownPrefix = "x-wayside-";
+
+export function surveyOf(headers: Headers): Survey {
+  let lines = 0;
+  let bytes = 0;
+  let isPlain = true;
+  const unfit: string[] = [];
+  // oxlint-disable-next-line unicorn/no-array-for-each -- workerd's iterators make objects for each entry, and this runs for every message
+  headers.forEach((value, name) => {
+    lines += 1;
+    bytes += name.length + value.length + 4;
+    if (hopByHop.has(name) || name.startsWith(ownPrefix)) unfit.push(name);
+    else if (changed.has(name)) isPlain = false;
+  });
+  return { lines, bytes, unfit, isPlain: isPlain && unfit.length === 0 };
+}
