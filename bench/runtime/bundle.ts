@@ -1,6 +1,7 @@
 /** Workers as the JavaScript that workerd runs, bundled as for a deployment: minified, with the Worker's own conditions. */
 import path from "node:path";
 import { build } from "esbuild";
+import { workerBuild } from "#dev/runtime/bundle.ts";
 
 const root = path.join(import.meta.dirname, "../..");
 
@@ -9,16 +10,8 @@ export async function bundle(entry: string, options: { readonly minify?: boolean
   const result = await build({
     entryPoints: [path.join(root, entry)],
     absWorkingDir: root,
-    write: false,
-    bundle: true,
+    ...workerBuild,
     minify: options.minify ?? true,
-    format: "esm",
-    target: "es2024",
-    platform: "neutral",
-    mainFields: ["module", "main"],
-    conditions: ["workerd", "worker", "browser"],
-    external: ["cloudflare:*", "node:*"],
-    logLevel: "silent",
   });
   const [file] = result.outputFiles;
   if (!file) throw new Error(`esbuild made nothing of ${entry}`);

@@ -1,4 +1,5 @@
 import type { MirrorPolicy } from "#ir/route.ts";
+import { askAsTheCaller } from "#proxy/filters/forwarding.ts";
 import { applyAll } from "#proxy/filters/header-actions/apply.ts";
 import { within } from "#base/within.ts";
 import type { ClusterState } from "./balance/clusters.ts";
@@ -50,7 +51,7 @@ function copiedHeaders(
   const outcome = applyAll(headers, [...decision.requestHeaders, state.cluster.requestHeaders], sources);
   if (outcome.kind === "secret_unavailable") return undefined;
   headers.set("x-forwarded-host", shadowOf(decision.authority));
-  if (!headers.has("accept-encoding")) headers.set("accept-encoding", "identity");
+  askAsTheCaller(headers);
   return headers;
 }
 

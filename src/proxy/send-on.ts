@@ -1,7 +1,7 @@
 import { headerExcess } from "#proxy/filters/admission.ts";
-import { forwardRequestHeaders, forwardResponseHeaders } from "#proxy/filters/forwarding.ts";
+import { askAsTheCaller, forwardRequestHeaders, forwardResponseHeaders } from "#proxy/filters/forwarding.ts";
 import { applyRequestHeaders, applyResponseHeaders } from "#proxy/filters/header-actions/apply.ts";
-import { surveyOf } from "#proxy/filters/survey.ts";
+import { type Survey, surveyOf } from "#proxy/filters/survey.ts";
 import { describeRule } from "#proxy/match/describe.ts";
 import { pickDestination } from "./balance/destination.ts";
 import type { Wish } from "./balance/preference.ts";
@@ -22,12 +22,14 @@ import { Lifetime } from "./upstream/lifetime.ts";
 /** Sends a request to one of the rule's destinations. Throws only for faults of ours. */
 export async function sendOn(serving: Configured, decision: Route, dependencies: ProxyDependencies): Promise<Served> {
   const { clusters, config, recorder, request } = serving;
-  const rule = describeRule(decision.rule);
   const destination = pickDestination(decision.destinations, decision.totalWeight, dependencies.random);
-  if (!destination) return refuse(serving, "no_destination", `all destinations of ${rule} have weight 0`);
+  if (!destination) return refuse(serving, "no_destination", `all destinations of ${describeRule(decision.rule)} have weight 0`);
   recorder.findings.backendService = destination.cluster;
   const state = clusters.of(config.compiled.clusters, destination.cluster);
-  if (!state) return refuse(serving, "no_healthy_endpoints", `backend service ${destination.cluster}, which ${rule} names, is not there`);
+  if (!state) {
+    const text = `backend service ${destination.cluster}, which ${describeRule(decision.rule)} names, is not there`;
+    return refuse(serving, "no_healthy_endpoints", text);
+  }
   const lifetime = new Lifetime(decision.action, dependencies.clock, request.signal);
   const routed = { ...serving, chosen: { decision, destination, cluster: state.cluster }, state, lifetime };
   const served = await exchange(routed, dependencies);
@@ -48,8 +50,7 @@ async function exchange(routed: Routed, dependencies: ProxyDependencies): Promis
   const sources = headerSources(routed, dependencies.options.callerAddress);
   const outcome = applyRequestHeaders(headers, chosen, sources);
   if (outcome.kind === "secret_unavailable") return refuseForSecret(routed, outcome.secret);
-  // Without it workerd would ask for compression by itself, and the caller would get what it did not ask for.
-  if (!headers.has("accept-encoding")) headers.set("accept-encoding", "identity");
+  askAsTheCaller(headers);
   const body = await requestBody(request, watcherOf(routed), dependencies.passThrough).catch(() => undefined);
   if (!body) return refuse(routed, "client_closed", "the request's body broke off");
   const { retry, hedge } = decision.action;
@@ -128,6 +129,13 @@ async function pass(routed: Returning, answered: Answered, dependencies: ProxyDe
     answered.discard();
     return refuse(routed, "upstream_protocol_error", `an instance of ${chosen.cluster.name} answered with status ${status}`);
   }
+  const survey = surveyOf(upstream.headers);
+  const excess = excessOf(routed, survey);
+  if (excess) {
+    // Before its body is waited for: nothing of it is passed on.
+    answered.discard();
+    return excess;
+  }
   const handedOver = recorder.isRecording || state.countsBodies ? undefined : handOver(upstream, lifetime);
   const delivery = handedOver ?? (await deliver(upstream, lifetime, dependencies.passThrough));
   if (!delivery) {
@@ -137,20 +145,28 @@ async function pass(routed: Returning, answered: Answered, dependencies: ProxyDe
   // With all that the runtime knows of the upstream's: a compressed body passes as it is.
   const response = new Response(delivery.body, upstream);
   const end = followed(delivery.end, answered);
-  const refusal = amendHeaders(response.headers, routed, dependencies);
+  const refusal = amendHeaders(response.headers, { routed, survey }, dependencies);
   if (!refusal) return { response, end };
   discard(response);
   return refusal;
 }
 
-/** What the caller gets of the upstream's headers; a refusal when they cannot be passed on. */
-function amendHeaders(headers: Headers, routed: Returning, { options }: ProxyDependencies): Served | undefined {
-  const { chosen, config, cookie } = routed;
-  const survey = surveyOf(headers);
+/** A refusal when the upstream sent more headers than the service takes. */
+function excessOf(routed: Returning, survey: Survey): Served | undefined {
+  const { chosen, config } = routed;
   const { responseHeaders: lines, responseHeaderBytes: bytes } = limitsOf(config);
   const excess = headerExcess(survey, { lines, bytes });
-  if (excess !== undefined)
-    return refuse(routed, "upstream_headers_too_large", `an instance of ${chosen.cluster.name} answered with ${excess}`);
+  if (excess === undefined) return undefined;
+  return refuse(routed, "upstream_headers_too_large", `an instance of ${chosen.cluster.name} answered with ${excess}`);
+}
+
+/** Makes the upstream's headers what the caller gets; a refusal when one of the rule's cannot be made. */
+function amendHeaders(
+  headers: Headers,
+  { routed, survey }: { readonly routed: Returning; readonly survey: Survey },
+  { options }: ProxyDependencies,
+): Served | undefined {
+  const { chosen, cookie } = routed;
   forwardResponseHeaders(headers, survey);
   const outcome = applyResponseHeaders(headers, chosen, headerSources(routed, options.callerAddress));
   if (outcome.kind === "secret_unavailable") return refuseForSecret(routed, outcome.secret);
@@ -167,7 +183,8 @@ function passSocket(
   const { lifetime } = routed;
   const { status, headers: upstreamHeaders } = answered.response;
   const headers = new Headers(upstreamHeaders);
-  const refusal = amendHeaders(headers, routed, dependencies);
+  const survey = surveyOf(headers);
+  const refusal = excessOf(routed, survey) ?? amendHeaders(headers, { routed, survey }, dependencies);
   if (refusal) {
     answered.discard();
     return refusal;

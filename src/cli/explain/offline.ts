@@ -5,7 +5,7 @@ import { serviceTable } from "#control/compiler/services.ts";
 import { explain, explainUnknownHost } from "#proxy/filters/explain.ts";
 import { compileSnapshot } from "#proxy/match/compile.ts";
 import { HostTable } from "#proxy/match/hosts.ts";
-import type { RequestView } from "#proxy/match/request.ts";
+import { type RequestView, requestTo } from "#proxy/match/request.ts";
 import { CommandError } from "../exit.ts";
 import { manifestsOf } from "../files/manifest.ts";
 import { resourceView } from "../files/resource-view.ts";
@@ -45,14 +45,7 @@ function plain(answer: object): JsonObject {
 function viewOf({ method, url, headers: given }: AskedRequest): RequestView & { readonly headers: Headers } {
   const parsed = URL.parse(url);
   if (!parsed || !/^https?:$/.test(parsed.protocol)) throw new CommandError(`'${url}' is no http or https URL`);
-  const headers = headersOf(given);
-  return {
-    method,
-    scheme: parsed.protocol === "https:" ? "https" : "http",
-    authority: headers.get("host") ?? parsed.host,
-    target: parsed.pathname + parsed.search,
-    headers,
-  };
+  return requestTo(parsed, { method, headers: headersOf(given) });
 }
 
 function headersOf(given: AskedRequest["headers"]): Headers {

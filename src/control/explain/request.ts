@@ -1,6 +1,6 @@
 import { UserError, type Fault } from "#base/errors.ts";
 import { isJsonObject, type Json } from "#base/json.ts";
-import type { RequestView } from "#proxy/match/request.ts";
+import { type RequestView, requestTo } from "#proxy/match/request.ts";
 import type { RefusedRequest } from "./refused-log.ts";
 
 /** The request that is to be explained. */
@@ -21,13 +21,7 @@ export function readRequest(body: Json | undefined): WholeRequest {
   const url = readUrl(given["url"], faults);
   const headers = readHeaders(given["headers"], faults);
   if (faults.length > 0 || !url || typeof method !== "string") throw new UserError(faults);
-  return {
-    method,
-    scheme: url.protocol === "https:" ? "https" : "http",
-    authority: headers.get("host") ?? url.host,
-    target: url.pathname + url.search,
-    headers,
-  };
+  return requestTo(url, { method, headers });
 }
 
 /** Stands for a value that nobody kept, so that rules on the header's presence read as they did. */

@@ -1,7 +1,7 @@
 /** The Workers of the emulator as JavaScript, bundled in memory from the sources of this package. */
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { build, type BuildOptions } from "esbuild";
 import { sha256Hex } from "#base/hash.ts";
 
 const sources = fileURLToPath(new URL("../..", import.meta.url));
@@ -23,6 +23,20 @@ export interface WorkerCode {
   readonly hash: string;
 }
 
+/** How a Worker is bundled, wherever it is to run locally. */
+export const workerBuild = {
+  write: false,
+  bundle: true,
+  format: "esm",
+  target: "es2024",
+  platform: "neutral",
+  mainFields: ["module", "main"],
+  conditions: ["workerd", "worker", "browser"],
+  // Provided by workerd.
+  external: ["cloudflare:*", "node:*"],
+  logLevel: "silent",
+} satisfies BuildOptions;
+
 /** Bundles all of them. Throws esbuild's error when one does not build. */
 export async function bundleWorkers(): Promise<Record<WorkerName, WorkerCode>> {
   const names = Object.keys(workerEntries) as WorkerName[];
@@ -30,18 +44,9 @@ export async function bundleWorkers(): Promise<Record<WorkerName, WorkerCode>> {
     entryPoints: names.map((name) => ({ in: path.join(sources, workerEntries[name]), out: name })),
     absWorkingDir: path.dirname(sources),
     outdir: "/",
-    write: false,
-    bundle: true,
-    format: "esm",
-    target: "es2024",
-    platform: "neutral",
-    mainFields: ["module", "main"],
-    conditions: ["workerd", "worker", "browser"],
-    // Provided by workerd.
-    external: ["cloudflare:*", "node:*"],
+    ...workerBuild,
     // Names stay readable in stack traces, and nothing outside of the source is needed to read them.
     keepNames: true,
-    logLevel: "silent",
   });
   const code = result.outputFiles.map(async ({ path: file, text }) => [
     path.basename(file, ".js"),

@@ -1,5 +1,5 @@
 import type { MessageLimits } from "#ir/policy.ts";
-import { type Survey, surveyOf } from "./survey.ts";
+import type { Survey } from "./survey.ts";
 
 /** What a request must be before any rule is asked: within the limits, and not one that goes round in circles. */
 
@@ -19,8 +19,8 @@ export interface Arrival {
   readonly method: string;
   readonly url: string;
   readonly headers: Headers;
-  /** Of the headers; absent: it is made here. */
-  readonly survey?: Survey;
+  /** Of the headers. */
+  readonly survey: Survey;
 }
 
 /** A request that passed this many proxies of the mesh is taken to go round in circles. */
@@ -32,7 +32,7 @@ export function admit(arrival: Arrival, limits: MessageLimits): AdmissionRefusal
   return tooLarge(arrival, limits) ?? circling(arrival) ?? atItsEnd(arrival);
 }
 
-function tooLarge({ url, headers, survey = surveyOf(headers) }: Arrival, limits: MessageLimits): AdmissionRefusal | undefined {
+function tooLarge({ url, headers, survey }: Arrival, limits: MessageLimits): AdmissionRefusal | undefined {
   if (url.length > limits.urlBytes) return { reason: "uri_too_long", text: `the URL is longer than ${limits.urlBytes} bytes` };
   const excess = headerExcess(survey, { lines: limits.requestHeaders, bytes: limits.requestHeaderBytes });
   if (excess !== undefined) return { reason: "headers_too_large", text: `the request has ${excess}` };

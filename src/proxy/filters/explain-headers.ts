@@ -1,6 +1,6 @@
 import type { HeaderMutation, HeaderValue } from "#ir/route.ts";
 import type { RequestView } from "#proxy/match/request.ts";
-import { forwardRequestHeaders } from "./forwarding.ts";
+import { askAsTheCaller, forwardRequestHeaders } from "./forwarding.ts";
 import { applyRequestHeaders, type Chosen, type HeaderSources } from "./header-actions/apply.ts";
 
 /** Header mutations summed up for people. */
@@ -23,7 +23,7 @@ export function sentHeaders(request: RequestView, given: Headers, chosen: Chosen
   headers.delete("host");
   forwardRequestHeaders(headers, { method: request.method, scheme: request.scheme, authority: chosen.decision.authority });
   applyRequestHeaders(headers, chosen, shown);
-  if (!headers.has("accept-encoding")) headers.set("accept-encoding", "identity");
+  askAsTheCaller(headers);
   return [...headers].map(([name, value]) => ({ name, value }));
 }
 

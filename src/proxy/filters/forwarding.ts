@@ -25,6 +25,11 @@ export function forwardRequestHeaders(headers: Headers, hop: Hop, survey: Survey
   headers.append("via", via);
 }
 
+/** After the mutations of rules: without it workerd would ask for compression by itself, and the caller would get what it did not ask for. */
+export function askAsTheCaller(headers: Headers): void {
+  if (!headers.has("accept-encoding")) headers.set("accept-encoding", "identity");
+}
+
 /** Makes the headers of an upstream's response fit to be sent back. */
 export function forwardResponseHeaders(headers: Headers, survey: Survey = surveyOf(headers)): void {
   dropUnfit(headers, survey);

@@ -7,7 +7,7 @@ export interface Survey {
   readonly bytes: number;
   /** Hop-by-hop fields (RFC 9110 7.6.1 and 11.7) and the mesh's own, none of which a proxy sends on. Lower case. */
   readonly unfit: readonly string[];
-  /** Whether one of them, or another field that a proxy has to do with, is there at all. */
+  /** Neither one of those is there, nor another field that forwarding changes. */
   readonly isPlain: boolean;
 }
 

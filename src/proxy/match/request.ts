@@ -12,6 +12,20 @@ export interface RequestView {
   readonly headers: { get(name: string): string | null };
 }
 
+/** A request that nobody has sent, as it would come in; its `Host` stands before that of the URL. For `explain`. */
+export function requestTo(
+  url: URL,
+  { method, headers }: { readonly method: string; readonly headers: Headers },
+): RequestView & { headers: Headers } {
+  return {
+    method,
+    scheme: url.protocol === "https:" ? "https" : "http",
+    authority: headers.get("host") ?? url.host,
+    target: url.pathname + url.search,
+    headers,
+  };
+}
+
 /**
  * One request on its way through the matcher: the view with its path and query taken apart once. Mutable only in what it
  * remembers.

@@ -1,15 +1,7 @@
 /** What a project answers about itself. */
 import { describe, expect, it } from "vitest";
-import { World } from "./harness.ts";
+import { cart, shop, World } from "./harness.ts";
 
-const cart = "cart.shop.mesh";
-
-async function shop(): Promise<World> {
-  const world = new World();
-  await world.createShop();
-  await world.pass(2_000);
-  return world;
-}
 describe("status, explain and audit", () => {
   const wayside = (world: World, verb: string, body?: Record<string, string>) =>
     world.run({ collection: "wayside", scope: "", verb, ...(body && { body }) });

@@ -193,4 +193,14 @@ export class World {
   }
 }
 
+export const cart = "cart.shop.mesh";
+
+/** One whose shop is there and published. */
+export async function shop(): Promise<World> {
+  const world = new World();
+  await world.createShop();
+  await world.pass(2_000);
+  return world;
+}
+
 export const webKey = "zones/us-central1-a/instanceGroups/web";

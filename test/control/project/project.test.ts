@@ -4,16 +4,7 @@ import { sha256Hex } from "#base/hash.ts";
 import type { JsonObject } from "#base/json.ts";
 import { pointerSpacingMs, retentionMs } from "#control/publish/plan.ts";
 import type { Directory } from "#ir/snapshot.ts";
-import { webKey, World } from "./harness.ts";
-
-const cart = "cart.shop.mesh";
-
-async function shop(): Promise<World> {
-  const world = new World();
-  await world.createShop();
-  await world.pass(2_000);
-  return world;
-}
+import { cart, shop, webKey, World } from "./harness.ts";
 
 function patchRoute(world: World, hostnames: string[]) {
   return world.run({

@@ -5,7 +5,8 @@ import { surveyOf } from "#proxy/filters/survey.ts";
 import type { HeaderSource } from "../snapshots.ts";
 
 function reasonFor(method: string, headers: HeaderSource, url = "http://a.test/"): string | undefined {
-  return admit({ method, url, headers: new Headers(headers) }, defaultMessageLimits)?.reason;
+  const all = new Headers(headers);
+  return admit({ method, url, headers: all, survey: surveyOf(all) }, defaultMessageLimits)?.reason;
 }
 
 const many = (count: number): [string, string][] => Array.from({ length: count }, (_, index) => [`x-${index}`, "1"]);
