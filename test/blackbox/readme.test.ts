@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { until } from "./harness/rest.ts";
 import { root } from "./harness/wayside.ts";
 
 interface Step {
@@ -74,6 +75,10 @@ it.each(steps.map((step, index) => [index + 1, step] as const))("step %i does wh
 it("answers as the tour says", async () => {
   const storefront = await run("curl -s -H 'Host: storefront.shop.mesh' http://127.0.0.1:8788/");
   expect(storefront.text).toMatch(/^storefront storefront-\w+\ncart: .*"service":"cart".*\ncatalog: .*"service":"catalog"/);
-  const payments = await run("curl -s -H 'Host: payments.shop.mesh' http://127.0.0.1:8788/");
-  expect(JSON.parse(payments.text)).toMatchObject({ service: "payments", tokenLength: "s3cret".length });
+  const payments = await until("the payments service sees the added version", 15_000, async () => {
+    const { text } = await run("curl -s -H 'Host: payments.shop.mesh' http://127.0.0.1:8788/");
+    const answer = JSON.parse(text);
+    return answer.tokenLength === "s3cret".length && answer;
+  });
+  expect(payments).toMatchObject({ service: "payments" });
 });
