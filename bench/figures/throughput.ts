@@ -2,7 +2,7 @@
 import { alternate, type Figure, measured, median, ratios, type Result, type Settings } from "../figure.ts";
 import { saturate } from "../runtime/load.ts";
 import { collector, upstream, upstreamPort } from "../runtime/upstream.ts";
-import { type Server, startBare, startProxy } from "../runtime/workerd.ts";
+import { type Server, startPassing, startProxy } from "../runtime/workerd.ts";
 import { type Shape, snapshotOf, spread, targetsOf } from "../snapshots.ts";
 
 const throughput: Figure = {
@@ -47,7 +47,8 @@ export async function measureThroughput(settings: Settings): Promise<Result[]> {
     targets: targets(shape),
   });
   const sides = {
-    bare: { server: await startBare(upstream), targets: targets(few) },
+    bare: { server: await startPassing("bare", upstream), targets: targets(few) },
+    least: { server: await startPassing("least", upstream), targets: targets(few) },
     few: await proxy(few),
     many: await proxy(many),
     untraced: await proxy({ ...few, samplingRatio: 0 }),
@@ -60,20 +61,34 @@ export async function measureThroughput(settings: Settings): Promise<Result[]> {
   progress("throughput at 16 connections");
   const rates = await alternate(rounds, {
     bare: () => rate(sides.bare),
+    least: () => rate(sides.least),
     few: () => rate(sides.few),
     many: () => rate(sides.many),
     untraced: () => rate(sides.untraced),
     traced: () => rate(sides.traced),
   });
   progress("latency at one connection");
-  const latencies = await alternate(rounds, { bare: () => p50(sides.bare), few: () => p50(sides.few) });
+  const latencies = await alternate(rounds, {
+    bare: () => p50(sides.bare),
+    least: () => p50(sides.least),
+    few: () => p50(sides.few),
+  });
   for (const { server } of Object.values(sides)) await server.stop();
   const perSecond = (name: keyof typeof rates): string => `${Math.round(median(rates[name])).toLocaleString("en")}/s`;
   const milliseconds = (name: keyof typeof latencies): string => `${median(latencies[name]).toFixed(3)} ms`;
+  const least = { rate: median(ratios(rates.least, rates.bare)), p50: median(ratios(latencies.least, latencies.bare)) };
   return [
-    measured(throughput, ratios(rates.few, rates.bare), `${perSecond("few")} ÷ ${perSecond("bare")}`),
+    measured(
+      throughput,
+      ratios(rates.few, rates.bare),
+      `${perSecond("few")} ÷ ${perSecond("bare")}; the least proxy ${least.rate.toFixed(2)}`,
+    ),
     measured(rules, ratios(rates.many, rates.few), `${perSecond("many")} ÷ ${perSecond("few")}`),
     measured(tracing, ratios(rates.traced, rates.untraced), `${perSecond("traced")} ÷ ${perSecond("untraced")}`),
-    measured(latency, ratios(latencies.few, latencies.bare), `${milliseconds("few")} ÷ ${milliseconds("bare")}`),
+    measured(
+      latency,
+      ratios(latencies.few, latencies.bare),
+      `${milliseconds("few")} ÷ ${milliseconds("bare")}; the least proxy ${least.p50.toFixed(2)}`,
+    ),
   ];
 }
