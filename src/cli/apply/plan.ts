@@ -54,9 +54,13 @@ function change({ client, project }: Target, manifest: Manifest, existing: Exist
   const wanted = comparable(kind, manifest.name, manifest.body);
   const current = comparable(kind, manifest.name, existing.current);
   if (isSame(kind, project, { wanted, current })) return { manifest, action: "unchanged", run: () => Promise.resolve() };
-  const call = callFor(manifest, existing, { wanted, current });
+  const call = callFor(manifest, { ...existing, path: changePath(manifest, project, existing) }, { wanted, current });
   if (call === undefined) return immutable(manifest, differing(wanted, current));
   return { manifest, action: "updated", run: async () => void (await client.call(call.method, call.path, call.body)) };
+}
+
+function changePath({ kind, key, name }: Manifest, project: string, { path }: Existing): string {
+  return kind.changedThroughCollection ? `${insertPath(kind, project, key)}?${kind.singular}=${encodeURIComponent(name)}` : path;
 }
 
 interface Call {

@@ -1,4 +1,5 @@
 import type { Clock } from "#base/clock.ts";
+import { messageOf } from "#base/errors.ts";
 import type { Random } from "#base/random.ts";
 import { dependency } from "#control/compiler/view.ts";
 import type { GroupControl, GroupKey, GroupReport } from "#instances/group/spec.ts";
@@ -9,6 +10,7 @@ import type { Command, Outcome } from "../command.ts";
 import { Publisher, type BusWriter } from "../publish/publisher.ts";
 import { isReleased } from "../status/released.ts";
 import type { SqlDatabase } from "../store/sql.ts";
+import { LoadFeed, resizeOf, scaledGroups } from "./autoscaling.ts";
 import { Commands } from "./commands.ts";
 import { Courier } from "./courier.ts";
 import { openState, type ProjectState } from "./state.ts";
@@ -45,6 +47,7 @@ export class Project {
   readonly #commands: Commands;
   readonly #publisher: Publisher;
   readonly #courier: Courier;
+  readonly #loads = new LoadFeed();
   #draining: Promise<void> | undefined;
   #drainAgain = false;
 
@@ -87,6 +90,7 @@ export class Project {
       reports.filter(({ service }) => service !== directoryService && ledger.newest(service)),
       this.#ports.clock.now(),
     );
+    this.#measure(reports);
   }
 
   /** Takes what a group says of its instances into the configuration of every service that uses it. */
@@ -97,7 +101,32 @@ export class Project {
       configurations.update({ keys: new Set([dependency.group(report.key)]), unreadable: "keep" }, this.#ports.clock.now());
       return true;
     });
-    if (isNews) this.#wake();
+    if (!isNews) return;
+    this.#wake();
+    this.#scale(report);
+  }
+
+  /** Carries out what the group's autoscaler asks for, as a command like any other, with its entry in the audit log. */
+  #scale(report: GroupReport): void {
+    const { project, log, background } = this.#ports;
+    const resize = resizeOf(project, report, this.#state.groups.target(report.key));
+    if (!resize) return;
+    const failed = (thrown: unknown): void => log(`group ${report.key} was not resized to ${resize.query["size"]}: ${messageOf(thrown)}`);
+    background(this.run(resize).then(() => undefined, failed));
+  }
+
+  /** Hands on how many requests the groups get, to those that are sized by it. Lost with the object, or with the call. */
+  #measure(reports: readonly ReportedProxy[]): void {
+    const { group, background, clock } = this.#ports;
+    const now = clock.now();
+    this.#loads.accept(reports, now);
+    for (const { key, loads } of this.#loads.due(scaledGroups(this.#state), now)) {
+      background(
+        group(key)
+          .measure({ loads })
+          .catch(() => undefined),
+      );
+    }
   }
 
   /** See `GroupObserver.released`. */

@@ -4,6 +4,7 @@ import type { Command, Outcome } from "#control/command.ts";
 import { Project } from "#control/project/project.ts";
 import type { SqlDatabase } from "#control/store/sql.ts";
 import type { GroupReport, GroupSpec, InstanceReport } from "#instances/group/spec.ts";
+import type { Signals } from "#instances/scale/spec.ts";
 import type { Pointer, Snapshot } from "#ir/snapshot.ts";
 import { nodeDatabase } from "./node-database.ts";
 
@@ -62,6 +63,8 @@ export class World {
   readonly kv = new FakeKv(() => this.now);
   /** Specifications in the order in which the groups got them. */
   readonly specs: GroupSpec[] = [];
+  /** What the groups were told of their load. */
+  readonly measured: { readonly key: string; readonly signals: Signals }[] = [];
   readonly log: string[] = [];
   readonly database: SqlDatabase;
   readonly project: Project;
@@ -81,10 +84,13 @@ export class World {
       project: "demo",
       database: this.database,
       bus: this.kv,
-      group: () => ({
+      group: (key) => ({
         configure: async (spec) => {
           if (this.groupsFail) throw new Error("group is away (injected)");
           this.specs.push(spec);
+        },
+        measure: async (signals) => {
+          this.measured.push({ key, signals });
         },
       }),
       clock: { now: () => this.now },
