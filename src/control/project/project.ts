@@ -3,6 +3,7 @@ import { messageOf } from "#base/errors.ts";
 import type { Random } from "#base/random.ts";
 import { dependency } from "#control/compiler/view.ts";
 import type { GroupControl, GroupKey, GroupReport } from "#instances/group/spec.ts";
+import type { Signals } from "#instances/scale/spec.ts";
 import { readSnapshot } from "#ir/codec.ts";
 import { directoryService, type Pointer, type Snapshot } from "#ir/snapshot.ts";
 import type { ReportedProxy } from "../bus.ts";
@@ -63,6 +64,7 @@ export class Project {
       random,
       loopbackAllowed: ports.loopbackAllowed,
       ...(ports.masterKey !== undefined && { masterKey: ports.masterKey }),
+      measure: (key, signals) => this.#measure(key, signals),
       committed: () => this.#wake(),
     });
     this.#publisher = new Publisher({ project, ledger, secrets: secretOutbox, bus, clock, random });
@@ -90,7 +92,7 @@ export class Project {
       reports.filter(({ service }) => service !== directoryService && ledger.newest(service)),
       this.#ports.clock.now(),
     );
-    this.#measure(reports);
+    this.#feed(reports);
   }
 
   /** Takes what a group says of its instances into the configuration of every service that uses it. */
@@ -115,18 +117,17 @@ export class Project {
     background(this.run(resize).then(() => undefined, failed));
   }
 
-  /** Hands on how many requests the groups get, to those that are sized by it. Lost with the object, or with the call. */
-  #measure(reports: readonly ReportedProxy[]): void {
-    const { group, background, clock } = this.#ports;
-    const now = clock.now();
+  /** Hands on how many requests the groups get, to those that are sized by it. */
+  #feed(reports: readonly ReportedProxy[]): void {
+    const now = this.#ports.clock.now();
     this.#loads.accept(reports, now);
-    for (const { key, loads } of this.#loads.due(scaledGroups(this.#state), now)) {
-      background(
-        group(key)
-          .measure({ loads })
-          .catch(() => undefined),
-      );
-    }
+    for (const { key, loads } of this.#loads.due(scaledGroups(this.#state), now)) this.#measure(key, { loads });
+  }
+
+  /** Lost with the object, or with the call: the next figures say more. */
+  #measure(key: GroupKey, signals: Signals): void {
+    const told = this.#ports.group(key).measure(signals);
+    this.#ports.background(told.catch(() => undefined));
   }
 
   /** See `GroupObserver.released`. */

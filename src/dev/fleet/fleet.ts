@@ -81,7 +81,7 @@ export class Fleet {
   /** Every instance of a group that was not deleted, those that ended by themselves among them, with the CPU time they have used. */
   list(project: string, group: string): FleetState[] {
     const own = [...this.#members.values()].filter(({ vm }) => vm.instance.project === project && vm.instance.group === group);
-    const used = cpuSecondsOf(own.map(({ vm }) => vm.family));
+    const used = cpuSecondsOf(own.filter(({ vm }) => vm.state.running).map(({ vm }) => vm.family));
     const atMs = Date.now();
     return own.map(({ vm }) => {
       const seconds = used.get(vm.family);
