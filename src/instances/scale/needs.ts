@@ -70,20 +70,16 @@ function cpuNeed(samples: Samples, workers: readonly Worker[], target: number): 
   return need ? { out: Math.max(1, need.out), in: Math.max(1, need.in) } : {};
 }
 
-/** Instances without a figure count as the mean of those that have one. */
+/** Instances without a figure ask for no more instances, and count as the mean of the others when some are to go. */
 function perInstanceNeed(figures: ReadonlyMap<string, number>, workers: readonly Worker[], target: number): Need | undefined {
-  const out = total(
-    figures,
-    workers.filter(({ initialized }) => initialized),
-  );
-  const all = total(figures, workers);
-  return out === undefined || all === undefined ? undefined : { out: out / target, in: all / target };
-}
-
-function total(figures: ReadonlyMap<string, number>, workers: readonly Worker[]): number | undefined {
-  const known = workers.flatMap(({ id }) => figures.get(id) ?? []);
-  if (known.length === 0) return undefined;
-  return (known.reduce((sum, figure) => sum + figure, 0) / known.length) * workers.length;
+  const measured = workers.flatMap(({ id, initialized }) => {
+    const figure = figures.get(id);
+    return figure === undefined ? [] : [{ figure, initialized }];
+  });
+  const initialized = measured.filter((one) => one.initialized);
+  if (initialized.length === 0) return undefined;
+  const total = sum(measured.map(({ figure }) => figure));
+  return { out: sum(initialized.map(({ figure }) => figure)) / target, in: ((total / measured.length) * workers.length) / target };
 }
 
 /**

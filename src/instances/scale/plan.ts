@@ -3,7 +3,7 @@ import { needsOf, type Needs, type Worker } from "./needs.ts";
 import { notePeak, peakEndsMs, peakWithin, type Peaks } from "./peaks.ts";
 import { freshSamples, noSamples, type Samples } from "./samples.ts";
 import { scheduledAt, type Scheduled } from "./schedules.ts";
-import { isSettled, noteNeed, unsettled, type Settling } from "./settling.ts";
+import { isSettled, noteNeed, steadyMs, unsettled, type Settling } from "./settling.ts";
 import type { AutoscalingSpec, ScaleInControl, ScalingDetail, ScalingReport } from "./spec.ts";
 
 /** What an autoscaler remembers; in memory alone. Forgetting it makes a group wait with scaling in, and nothing else. */
@@ -71,7 +71,7 @@ export function planScaling(state: ScalingState, group: ScaledGroup, now: number
   const wakeAtMs = Math.min(
     scheduled.changesAtMs,
     group.initializedAtMs,
-    isWaiting ? now + lookAgainMs : Number.POSITIVE_INFINITY,
+    isWaiting || isLeaving(needed, spec, now) ? now + lookAgainMs : Number.POSITIVE_INFINITY,
     isHigher ? peakEndsMs(needed, spec.stabilizationMs, now) : Number.POSITIVE_INFINITY,
     isHigher && spec.scaleIn ? peakEndsMs(sizes, spec.scaleIn.windowMs, now) : Number.POSITIVE_INFINITY,
     spec.loadBalancing || spec.metrics.length > 0 ? now + 3 * lookAgainMs : Number.POSITIVE_INFINITY,
@@ -98,9 +98,15 @@ interface Outlook {
 
 function recommended({ spec, size }: ScaledGroup, { wanted, needed, sizes }: Outlook, now: number): number {
   if (wanted >= size) return wanted;
-  const stabilized = Math.min(size, peakWithin(needed, spec.stabilizationMs, now));
+  const peak = peakWithin(needed, spec.stabilizationMs, now);
+  const stabilized = isLeaving(needed, spec, now) ? size : Math.min(size, peak);
   const floor = spec.scaleIn ? floorOf(spec.scaleIn, sizes, now) : 0;
   return Math.min(spec.max, Math.max(wanted, stabilized, Math.min(size, floor)));
+}
+
+/** The greatest need is about to leave the window, and what follows it may do so in small steps: they are taken in one. */
+function isLeaving(needed: Peaks, { stabilizationMs }: AutoscalingSpec, now: number): boolean {
+  return peakWithin(needed, Math.max(0, stabilizationMs - steadyMs), now) < peakWithin(needed, stabilizationMs, now);
 }
 
 /** A share of instances is rounded up, as in the other policies of a group. */

@@ -6,11 +6,13 @@
 export interface Settling {
   /** The need at past moments, oldest first; without those that are older than `steadyMs`, but for the last of them. */
   readonly readings: readonly { readonly atMs: number; readonly need: number }[];
+  /** The size that they were read at: figures from before a change of it are no measure of what comes after. */
+  readonly size: number;
   /** Since when the need has been greater than the size. */
   readonly exceededAtMs?: number;
 }
 
-export const unsettled: Settling = { readings: [] };
+export const unsettled: Settling = { readings: [], size: 0 };
 
 /** A need that grew by less than a tenth in this time has settled. Proxies report every ten seconds at the least. */
 export const steadyMs = 15_000;
@@ -19,11 +21,12 @@ const steadyGrowth = 1.1;
 const longestWaitMs = 60_000;
 
 export function noteNeed(settling: Settling, { need, size }: { readonly need: number; readonly size: number }, now: number): Settling {
-  const past = settling.readings.filter(({ atMs }) => atMs < now);
+  const isSame = settling.size === size;
+  const past = isSame ? settling.readings.filter(({ atMs }) => atMs < now) : [];
   const first = past.findLastIndex(({ atMs }) => atMs <= now - steadyMs);
   const readings = [...past.slice(Math.max(0, first)), { atMs: now, need }];
-  if (need <= size) return { readings };
-  return { readings, exceededAtMs: Math.min(settling.exceededAtMs ?? now, now) };
+  if (need <= size) return { readings, size };
+  return { readings, size, exceededAtMs: Math.min((isSame ? settling.exceededAtMs : undefined) ?? now, now) };
 }
 
 export function isSettled({ readings, exceededAtMs = Number.POSITIVE_INFINITY }: Settling, now: number): boolean {
