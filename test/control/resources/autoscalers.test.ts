@@ -17,9 +17,9 @@ beforeEach(async () => {
   await harness.must("POST", managers, { name: "web", instanceTemplate: "global/instanceTemplates/base", targetSize: 2 });
 });
 
-const messageOf = async (answer: ReturnType<Harness["send"]>) => {
-  const { status, body: { error } } = await answer; // prettier-ignore
-  return [status, error.message];
+const messageOf = async (answer: ReturnType<Harness["send"]>): Promise<unknown[]> => {
+  const { status, body: answered } = await answer;
+  return [status, answered.error.message];
 };
 
 describe("an autoscaler", () => {
