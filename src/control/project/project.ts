@@ -110,11 +110,12 @@ export class Project {
 
   /** Carries out what the group's autoscaler asks for, as a command like any other, with its entry in the audit log. */
   #scale(report: GroupReport): void {
-    const { project, log, background } = this.#ports;
-    const resize = resizeOf(project, report, this.#state.groups.target(report.key));
+    const ports = this.#ports;
+    const resize = resizeOf(ports.project, report, this.#state.groups.target(report.key));
     if (!resize) return;
-    const failed = (thrown: unknown): void => log(`group ${report.key} was not resized to ${resize.query["size"]}: ${messageOf(thrown)}`);
-    background(this.run(resize).then(() => undefined, failed));
+    const failed = (thrown: unknown): void =>
+      ports.log(`group ${report.key} was not resized to ${resize.query["size"]}: ${messageOf(thrown)}`);
+    ports.background(this.run(resize).then(() => undefined, failed));
   }
 
   /** Hands on how many requests the groups get, to those that are sized by it. */

@@ -12,7 +12,7 @@ export interface Worker {
 }
 
 /** Instances, with fractions. */
-export interface Need {
+interface Need {
   /** By the instances whose cool-down is over: what one does while it starts says nothing of the load. */
   readonly out: number;
   /** By all that run: load on an instance that is still in its cool-down must not look like load that is gone. */

@@ -118,22 +118,20 @@ function checkPolicy(report: Report, given: AutoscalingPolicy): void {
   }
   report.range(`${path}.coolDownPeriodSec`, given.coolDownPeriodSec, [0, longestCoolDownSec]);
   report.range(`${path}.stabilizationPeriodSec`, given.stabilizationPeriodSec, [0, longestWindowSec]);
-  checkShare(report, `${path}.cpuUtilization.utilizationTarget`, given.cpuUtilization?.utilizationTarget, 1);
-  checkShare(
-    report,
-    `${path}.loadBalancingUtilization.utilizationTarget`,
-    given.loadBalancingUtilization?.utilizationTarget,
-    Number.POSITIVE_INFINITY,
-  );
+  checkCpuTarget(report, `${path}.cpuUtilization.utilizationTarget`, given.cpuUtilization?.utilizationTarget);
+  checkPositive(report, `${path}.loadBalancingUtilization.utilizationTarget`, given.loadBalancingUtilization?.utilizationTarget);
   checkCustomMetrics(report, `${path}.customMetricUtilizations`, given.customMetricUtilizations ?? []);
   checkScaleIn(report, `${path}.scaleInControl`, given.scaleInControl);
   checkSchedules(report, `${path}.scalingSchedules`, given);
 }
 
-function checkShare(report: Report, field: string, value: number | undefined, greatest: number): void {
-  if (value === undefined || (value > 0 && value <= greatest)) return;
-  const upTo = Number.isFinite(greatest) ? ` and less than or equal to ${greatest}` : "";
-  report.invalid(field, value, `Must be greater than 0${upTo}.`);
+function checkCpuTarget(report: Report, field: string, value: number | undefined): void {
+  if (value === undefined || (value > 0 && value <= 1)) return;
+  report.invalid(field, value, "Must be greater than 0 and less than or equal to 1.");
+}
+
+function checkPositive(report: Report, field: string, value: number | undefined): void {
+  if (value !== undefined && value <= 0) report.invalid(field, value, "Must be greater than 0.");
 }
 
 function checkCustomMetrics(report: Report, path: string, metrics: readonly CustomMetric[]): void {
@@ -142,8 +140,8 @@ function checkCustomMetrics(report: Report, path: string, metrics: readonly Cust
     const at = `${path}[${index}]`;
     if (metric.metric === undefined || metric.metric === "") report.required(`${at}.metric`);
     report.oneOf(at, metric, { of: ["utilizationTarget", "singleInstanceAssignment"], needed: true });
-    checkShare(report, `${at}.utilizationTarget`, metric.utilizationTarget, Number.POSITIVE_INFINITY);
-    checkShare(report, `${at}.singleInstanceAssignment`, metric.singleInstanceAssignment, Number.POSITIVE_INFINITY);
+    checkPositive(report, `${at}.utilizationTarget`, metric.utilizationTarget);
+    checkPositive(report, `${at}.singleInstanceAssignment`, metric.singleInstanceAssignment);
     if (metric.filter !== undefined && metricFilterOf(metric.filter) === undefined) {
       report.invalid(`${at}.filter`, metric.filter, 'Must be comparisons such as resource.type = "gce_instance", joined by AND.');
     }

@@ -49,7 +49,7 @@ export function timeSeriesOf(
   const series = (request.safeParse(value).data ?? {}) as Reading<typeof request>;
   if ((series.timeSeries ?? []).length === 0) report.required("timeSeries");
   report.atMost("timeSeries", series.timeSeries, mostSeries);
-  const points = (series.timeSeries ?? []).flatMap((one, index) => pointOf(report, `timeSeries[${index}]`, one, now) ?? []);
+  const points = (series.timeSeries ?? []).flatMap((one, index) => pointOf(report, one, { field: `timeSeries[${index}]`, now }) ?? []);
   return { points, faults: report.faults };
 }
 
@@ -57,9 +57,8 @@ const metricType = /^[A-Za-z0-9./_:-]{1,200}$/;
 
 function pointOf(
   report: Report,
-  field: string,
   { metric = {}, resource = {}, metricKind = "GAUGE", points = [] }: Reading<typeof timeSeries>,
-  now: number,
+  { field, now }: { readonly field: string; readonly now: number },
 ): TimeSeriesPoint | undefined {
   const { type } = metric;
   if (type === undefined || type === "") report.required(`${field}.metric.type`);
@@ -96,21 +95,35 @@ function intervalOf(
   field: string,
   { startTime, endTime, kind, now }: Interval,
 ): Pick<TimeSeriesPoint, "startMs" | "endMs"> | undefined {
-  if (endTime === undefined) return void report.required(`${field}.endTime`);
+  if (endTime === undefined) {
+    report.required(`${field}.endTime`);
+    return undefined;
+  }
   const endMs = Date.parse(endTime);
-  if (endMs > now + furthestAheadMs)
-    return void report.invalid(`${field}.endTime`, endTime, "Must not be more than five minutes in the future.");
+  if (endMs > now + furthestAheadMs) {
+    report.invalid(`${field}.endTime`, endTime, "Must not be more than five minutes in the future.");
+    return undefined;
+  }
   if (kind === "GAUGE") return { endMs };
-  if (startTime === undefined) return void report.required(`${field}.startTime`);
+  if (startTime === undefined) {
+    report.required(`${field}.startTime`);
+    return undefined;
+  }
   const startMs = Date.parse(startTime);
-  if (startMs >= endMs) return void report.invalid(`${field}.startTime`, startTime, "Must be before endTime.");
+  if (startMs >= endMs) {
+    report.invalid(`${field}.startTime`, startTime, "Must be before endTime.");
+    return undefined;
+  }
   return { startMs, endMs };
 }
 
 type Value = NonNullable<NonNullable<Reading<typeof timeSeries>["points"]>[number]["value"]>;
 
 function valueOf(report: Report, field: string, value: Value | undefined): number | undefined {
-  if (value === undefined) return void report.required(field);
+  if (value === undefined) {
+    report.required(field);
+    return undefined;
+  }
   report.oneOf(field, value, { of: ["doubleValue", "int64Value", "boolValue"], needed: true });
   return value.doubleValue ?? value.int64Value ?? (value.boolValue === undefined ? undefined : Number(value.boolValue));
 }

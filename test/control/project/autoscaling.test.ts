@@ -91,7 +91,8 @@ class ScaledShop {
   /** Sizes that the autoscaler has set, by the audit log. */
   async resizes(): Promise<readonly JsonObject[]> {
     const { body } = await this.world.run({ collection: "wayside", verb: "audit", scope: "" });
-    return (body?.["entries"] as JsonObject[]).filter(({ verb }) => verb === "resize");
+    const entries = (body?.["entries"] ?? []) as JsonObject[];
+    return entries.filter(({ verb }) => verb === "resize");
   }
 
   async #settle(): Promise<void> {
