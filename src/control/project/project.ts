@@ -87,12 +87,10 @@ export class Project {
   report(reports: readonly ReportedProxy[]): void {
     const { ledger, refused, reports: known } = this.#state;
     refused.accept(reports);
-    known.accept(
-      // The mesh entry has a row for what it refused itself, and no configuration to tell of.
-      reports.filter(({ service }) => service !== directoryService && ledger.newest(service)),
-      this.#ports.clock.now(),
-    );
-    this.#feed(reports);
+    // The mesh entry has a row for what it refused itself, and no configuration to tell of.
+    const own = reports.filter(({ service }) => service !== directoryService && ledger.newest(service));
+    known.accept(own, this.#ports.clock.now());
+    this.#feed(own);
   }
 
   /** Takes what a group says of its instances into the configuration of every service that uses it. */

@@ -13,7 +13,7 @@ interface Counter {
 const silentAfterMs = 45_000;
 /** Reports that follow each other faster than this tell no rate. */
 const shortestMs = 2_000;
-/** Proxies, times the groups that each sends to. */
+/** Proxies, times the groups that each sends to; what is over is not counted. */
 const mostCounters = 20_000;
 
 /** Requests per second from all proxies to each group, by backend service. In memory alone: after a restart the second reports tell. */
@@ -50,15 +50,18 @@ export class GroupLoad {
   }
 
   #count(key: string, proxy: string, { total, atMs }: Counter): void {
+    const before = this.#counters.get(key)?.get(proxy);
+    if (!before) {
+      if (this.#size >= mostCounters) this.#forgetSilent(atMs);
+      if (this.#size >= mostCounters) return;
+      this.#size += 1;
+    }
+    if (before && atMs >= before.atMs && atMs - before.atMs < shortestMs) return;
     const counters = this.#counters.get(key) ?? new Map<string, Counter>();
     this.#counters.set(key, counters);
-    const before = counters.get(proxy);
-    if (!before) this.#size += 1;
-    if (before && atMs >= before.atMs && atMs - before.atMs < shortestMs) return;
     // A count that has become smaller is that of a proxy that was started anew.
     const isOn = before && before.total <= total && atMs > before.atMs;
     counters.set(proxy, { total, atMs, ...(isOn && { rate: (total - before.total) / ((atMs - before.atMs) / 1000) }) });
-    if (this.#size > mostCounters) this.#forgetSilent(atMs);
   }
 
   #forgetSilent(now: number): void {

@@ -2,7 +2,7 @@ import { sameJson } from "#base/json.ts";
 import { needsOf, type Needs, type Worker } from "./needs.ts";
 import { notePeak, peakEndsMs, peakWithin, type Peaks } from "./peaks.ts";
 import { freshSamples, noSamples, type Samples } from "./samples.ts";
-import { scheduledAt, type Scheduled } from "./schedules.ts";
+import { scheduled, type Scheduled } from "./schedules.ts";
 import { isSettled, noteNeed, steadyMs, unsettled, type Settling } from "./settling.ts";
 import type { AutoscalingSpec, ScaleInControl, ScalingDetail, ScalingReport } from "./spec.ts";
 
@@ -14,6 +14,7 @@ export interface ScalingState {
   /** Of the sizes that the group had. */
   readonly sizes: Peaks;
   readonly settling: Settling;
+  readonly scheduled?: Scheduled;
   /** The last answer; the same object while nothing of it changes. */
   readonly report?: ScalingReport;
 }
@@ -49,11 +50,11 @@ export function planScaling(state: ScalingState, group: ScaledGroup, now: number
   const { spec, size, workers } = group;
   const samples = freshSamples(state.samples, new Set(workers.map(({ id }) => id)), now);
   const needs = needsOf(spec, samples, workers);
-  const scheduled = scheduledAt(spec.schedules, now);
+  const inForce = scheduled(state.scheduled, spec.schedules, now);
   const loadNeed = loadNeedOf(needs, size);
   const settling = noteNeed(state.settling, { need: loadNeed, size }, now);
   const isWaiting = loadNeed > size && !isSettled(settling, now);
-  const least = Math.min(spec.max, Math.max(spec.min, scheduled.required));
+  const least = Math.min(spec.max, Math.max(spec.min, inForce.required));
   const uncapped = isWaiting ? size : wholeInstances(loadNeed);
   const wanted = Math.min(spec.max, Math.max(least, uncapped));
   // Before the first look the present size was right as far as anybody knows.
@@ -63,20 +64,36 @@ export function planScaling(state: ScalingState, group: ScaledGroup, now: number
   const report: ScalingReport = {
     recommendedSize,
     status: needs.details.some((detail) => misconfigured.has(detail)) ? "ERROR" : "ACTIVE",
-    details: detailsOf(group, { needs, scheduled, isCapped: uncapped > spec.max }),
-    schedules: scheduled.statuses,
+    details: detailsOf(group, { needs, inForce, isCapped: uncapped > spec.max }),
+    schedules: inForce.statuses,
   };
-  const next = { samples, needed, sizes, settling, report: sameJson(report, state.report) ? (state.report ?? report) : report };
-  const isHigher = recommendedSize > wanted;
-  const wakeAtMs = Math.min(
-    scheduled.changesAtMs,
-    group.initializedAtMs,
-    isWaiting || isLeaving(needed, spec, now) ? now + lookAgainMs : Number.POSITIVE_INFINITY,
-    isHigher ? peakEndsMs(needed, spec.stabilizationMs, now) : Number.POSITIVE_INFINITY,
-    isHigher && spec.scaleIn ? peakEndsMs(sizes, spec.scaleIn.windowMs, now) : Number.POSITIVE_INFINITY,
-    spec.loadBalancing || spec.metrics.length > 0 ? now + 3 * lookAgainMs : Number.POSITIVE_INFINITY,
+  const next = {
+    samples,
+    needed,
+    sizes,
+    settling,
+    scheduled: inForce,
+    report: sameJson(report, state.report) ? (state.report ?? report) : report,
+  };
+  const dueAtMs = isWaiting ? now + lookAgainMs : Math.min(inForce.changesAtMs, group.initializedAtMs);
+  return { state: next, wakeAtMs: Math.min(dueAtMs, shrinksAtMs(spec, { wanted, needed, sizes }, now), staleAtMs(spec, now)) };
+}
+
+/** When a size that is kept for the sake of the past may be given up. */
+function shrinksAtMs(spec: AutoscalingSpec, { wanted, needed, sizes }: Outlook, now: number): number {
+  if (isLeaving(needed, spec, now)) return now + lookAgainMs;
+  const isKept = peakWithin(needed, spec.stabilizationMs, now) > wanted;
+  return Math.min(
+    isKept ? peakEndsMs(needed, spec.stabilizationMs, now) : Number.POSITIVE_INFINITY,
+    spec.scaleIn && peakWithin(sizes, spec.scaleIn.windowMs, now) > wanted
+      ? peakEndsMs(sizes, spec.scaleIn.windowMs, now)
+      : Number.POSITIVE_INFINITY,
   );
-  return { state: next, wakeAtMs };
+}
+
+/** CPU times come with the lists of the fleet; what others measure may fail to come, and that must be noticed. */
+function staleAtMs({ loadBalancing, metrics }: AutoscalingSpec, now: number): number {
+  return loadBalancing !== undefined || metrics.length > 0 ? now + 3 * lookAgainMs : Number.POSITIVE_INFINITY;
 }
 
 /** What the load asks for, with fractions. Growing goes by initialized instances alone; what is not known speaks for the present size. */
@@ -130,17 +147,17 @@ const modeDetails: Readonly<Record<AutoscalingSpec["mode"], readonly ScalingDeta
 
 interface Findings {
   readonly needs: Needs;
-  readonly scheduled: Scheduled;
+  readonly inForce: Scheduled;
   readonly isCapped: boolean;
 }
 
-function detailsOf({ spec, allUnhealthy }: ScaledGroup, { needs, scheduled, isCapped }: Findings): ScalingDetail[] {
+function detailsOf({ spec, allUnhealthy }: ScaledGroup, { needs, inForce, isCapped }: Findings): ScalingDetail[] {
   const { min, max, mode, schedules } = spec;
   const planned = schedules.filter(({ disabled }) => !disabled).map(({ required }) => required);
   return [
     ...modeDetails[mode],
     ...(min === max ? (["MIN_EQUALS_MAX"] as const) : []),
-    ...(isCapped || scheduled.required > max ? (["CAPPED_AT_MAX_NUM_REPLICAS"] as const) : []),
+    ...(isCapped || inForce.required > max ? (["CAPPED_AT_MAX_NUM_REPLICAS"] as const) : []),
     ...(planned.some((required) => required > max) ? (["SCHEDULED_INSTANCES_GREATER_THAN_AUTOSCALER_MAX"] as const) : []),
     ...(planned.some((required) => required < min) ? (["SCHEDULED_INSTANCES_LESS_THAN_AUTOSCALER_MIN"] as const) : []),
     ...(allUnhealthy ? (["ALL_INSTANCES_UNHEALTHY"] as const) : []),

@@ -2,6 +2,8 @@ import { nextCronMs, previousCronMs } from "#base/cron.ts";
 import type { ScheduleSpec, ScheduleStatus } from "./spec.ts";
 
 export interface Scheduled {
+  readonly schedules: readonly ScheduleSpec[];
+  readonly atMs: number;
   /** The greatest size that a schedule in force asks for; 0 when none is. */
   readonly required: number;
   readonly statuses: readonly ScheduleStatus[];
@@ -9,8 +11,14 @@ export interface Scheduled {
   readonly changesAtMs: number;
 }
 
+/** The same until a schedule begins or ends: reading cron expressions is dear, and a group looks at each of its steps. */
+export function scheduled(before: Scheduled | undefined, schedules: readonly ScheduleSpec[], now: number): Scheduled {
+  const holds = before?.schedules === schedules && now >= before.atMs && now < before.changesAtMs;
+  return holds ? before : scheduledAt(schedules, now);
+}
+
 /** What the schedules ask for now. One is in force from each of its starts for its duration; starts that follow within it prolong it. */
-export function scheduledAt(schedules: readonly ScheduleSpec[], now: number): Scheduled {
+function scheduledAt(schedules: readonly ScheduleSpec[], now: number): Scheduled {
   let required = 0;
   let changesAtMs = Number.POSITIVE_INFINITY;
   const statuses = schedules.map((schedule): ScheduleStatus => {
@@ -22,7 +30,7 @@ export function scheduledAt(schedules: readonly ScheduleSpec[], now: number): Sc
     if (!schedule.disabled) changesAtMs = Math.min(changesAtMs, status.nextStartMs ?? Number.POSITIVE_INFINITY);
     return status;
   });
-  return { required, statuses, changesAtMs };
+  return { schedules, atMs: now, required, statuses, changesAtMs };
 }
 
 /** READY waits for its next start; OBSOLETE has none any more. */

@@ -24,7 +24,11 @@ export function noteNeed(settling: Settling, { need, size }: { readonly need: nu
   const isSame = settling.size === size;
   const past = isSame ? settling.readings.filter(({ atMs }) => atMs < now) : [];
   const first = past.findLastIndex(({ atMs }) => atMs <= now - steadyMs);
-  const readings = [...past.slice(Math.max(0, first)), { atMs: now, need }];
+  const kept = past.slice(Math.max(0, first));
+  const last = kept.at(-1);
+  // A group may look many times a second; one reading of each is enough.
+  const readings =
+    last && kept.length > 1 && now - last.atMs < 1_000 ? [...kept.slice(0, -1), { atMs: last.atMs, need }] : [...kept, { atMs: now, need }];
   if (need <= size) return { readings, size };
   return { readings, size, exceededAtMs: Math.min((isSame ? settling.exceededAtMs : undefined) ?? now, now) };
 }
