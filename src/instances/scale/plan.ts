@@ -75,7 +75,7 @@ export function planScaling(state: ScalingState, group: ScaledGroup, now: number
     scheduled: inForce,
     report: sameJson(report, state.report) ? (state.report ?? report) : report,
   };
-  const dueAtMs = isWaiting ? now + lookAgainMs : Math.min(inForce.changesAtMs, group.initializedAtMs);
+  const dueAtMs = Math.min(inForce.changesAtMs, group.initializedAtMs, isWaiting ? now + lookAgainMs : Number.POSITIVE_INFINITY);
   return { state: next, wakeAtMs: Math.min(dueAtMs, shrinksAtMs(spec, { wanted, needed, sizes }, now), staleAtMs(spec, now)) };
 }
 
