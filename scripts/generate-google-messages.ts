@@ -19,6 +19,7 @@ interface ProtoMessage {
 
 /** Resources, and bodies of custom verbs. */
 const roots = [
+  "Autoscaler",
   "BackendService",
   "ForwardingRule",
   "HealthCheck",

@@ -30,6 +30,8 @@ export interface FleetState {
   /** Process id of the leader of the VM's process group. */
   readonly pid: number;
   readonly running: boolean;
+  /** CPU time that all of its processes have used so far, by the clock of the fleet; absent where the system does not tell. */
+  readonly cpu?: { readonly seconds: number; readonly atMs: number };
   /** Why it is not running: exit code or signal. */
   readonly exit?: string;
 }

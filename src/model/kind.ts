@@ -32,6 +32,8 @@ export interface Kind<Resource = object> {
   readonly kind: string;
   readonly scopes: readonly ScopeKind[];
   readonly verbs: readonly StandardVerb[];
+  /** PATCH and PUT go to the collection, with the name in a query parameter that is called like the singular, as Google has it for autoscalers. */
+  readonly changedThroughCollection?: true;
   /** Message in the catalogue of Google's field names and types (`UrlMap`). */
   readonly message: string;
   /** Whether Google computes and checks a `fingerprint`. */

@@ -1,4 +1,5 @@
 /** The table of all kinds, and look-ups in it. Adding a resource is one file in its API's folder and one row here. */
+import { autoscalers } from "./compute/autoscalers.ts";
 import { backendServices } from "./compute/backend-services.ts";
 import { forwardingRules } from "./compute/forwarding-rules.ts";
 import { healthChecks } from "./compute/health-checks.ts";
@@ -34,6 +35,7 @@ export const kinds: readonly Kind[] = [
   instances,
   instanceGroups,
   instanceGroupManagers,
+  autoscalers,
   networkEndpointGroups,
   serverTlsPolicies,
   clientTlsPolicies,

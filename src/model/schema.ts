@@ -62,8 +62,13 @@ export function list<Item extends Schema>(item: Item): z.ZodMiniArray<Item> {
 /** A list of text. */
 export const texts = list(text);
 
+/** A map from text to something. */
+export function map<Item extends Schema>(item: Item): z.ZodMiniRecord<z.ZodMiniString, Item> {
+  return z.record(z.string(), item);
+}
+
 /** A map from text to text. */
-export const textMap = z.record(z.string(), text);
+export const textMap = map(text);
 
 /** Compute's duration: `{seconds: "1", nanos: 5}`. */
 export const secondsNanos = message({ seconds: int64, nanos: number });

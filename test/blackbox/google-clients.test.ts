@@ -53,6 +53,25 @@ const collections: readonly Collection[] = [
     aggregated: true,
   },
   {
+    client: "Autoscalers",
+    field: "autoscaler",
+    zonal: true,
+    resource: {
+      name: "autoscaler",
+      target: `projects/${project}/zones/${zone}/instanceGroupManagers/managed`,
+      autoscalingPolicy: {
+        minNumReplicas: 1,
+        maxNumReplicas: 4,
+        mode: "OFF",
+        scalingSchedules: {
+          office: { schedule: "0 8 * * Mon-Fri", timeZone: "Europe/Paris", durationSec: 36_000, minRequiredReplicas: 3 },
+        },
+      },
+    },
+    patch: { autoscalingPolicy: { maxNumReplicas: 5 } },
+    aggregated: true,
+  },
+  {
     client: "InstanceGroups",
     field: "instanceGroup",
     zonal: true,

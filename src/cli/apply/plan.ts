@@ -1,5 +1,5 @@
 /** What applying a file would do to one resource, found out without changing anything. */
-import { sameJson, type Json, type JsonObject } from "#base/json.ts";
+import { isJsonObject, sameJson, type Json, type JsonObject } from "#base/json.ts";
 import { ApiError, type Client, type Method } from "#client/client.ts";
 import type { FileFault } from "../files/document.ts";
 import type { Manifest } from "../files/manifest.ts";
@@ -51,12 +51,22 @@ interface Existing {
 
 function change({ client, project }: Target, manifest: Manifest, existing: Existing): Step | FileFault {
   const { kind } = manifest;
-  const wanted = comparable(kind, manifest.name, manifest.body);
+  const wanted = comparable(kind, manifest.name, withScaledSize(manifest, existing.current));
   const current = comparable(kind, manifest.name, existing.current);
   if (isSame(kind, project, { wanted, current })) return { manifest, action: "unchanged", run: () => Promise.resolve() };
-  const call = callFor(manifest, existing, { wanted, current });
+  const call = callFor(manifest, { ...existing, path: changePath(manifest, project, existing) }, { wanted, current });
   if (call === undefined) return immutable(manifest, differing(wanted, current));
   return { manifest, action: "updated", run: async () => void (await client.call(call.method, call.path, call.body)) };
+}
+
+/** The size of a group that has an autoscaler is the autoscaler's: the file's is where it began. */
+function withScaledSize({ kind, body }: Manifest, { status, targetSize }: JsonObject): JsonObject {
+  const isScaled = kind.collection === "instanceGroupManagers" && isJsonObject(status) && status["autoscaler"] !== undefined;
+  return isScaled && targetSize !== undefined ? { ...body, targetSize } : body;
+}
+
+function changePath({ kind, key, name }: Manifest, project: string, { path }: Existing): string {
+  return kind.changedThroughCollection ? `${insertPath(kind, project, key)}?${kind.singular}=${encodeURIComponent(name)}` : path;
 }
 
 interface Call {

@@ -29,6 +29,14 @@ const columns: Readonly<Record<string, readonly Column[]>> = {
     ["STATE", (one) => state(objectOf(one["status"])["isStable"] === true ? "stable" : "changing")],
     ["TEMPLATE", (one) => shortName(one["instanceTemplate"])],
   ],
+  autoscalers: [
+    ["GROUP", (one) => shortName(one["target"])],
+    ["MODE", (one) => textOf(objectOf(one["autoscalingPolicy"])["mode"])],
+    ["MIN", (one) => textOf(objectOf(one["autoscalingPolicy"])["minNumReplicas"])],
+    ["MAX", (one) => textOf(objectOf(one["autoscalingPolicy"])["maxNumReplicas"])],
+    ["RECOMMENDED", (one) => textOf(one["recommendedSize"])],
+    ["STATE", (one) => state(textOf(one["status"]))],
+  ],
   networkEndpointGroups: [
     ["TYPE", (one) => textOf(one["networkEndpointType"])],
     ["SIZE", (one) => textOf(one["size"])],

@@ -87,6 +87,7 @@ function v1Route(target: Target): Route | undefined {
 const projectVerbs: ReadonlyMap<string, { readonly method: string; readonly role: Role }> = new Map([
   ["explain", { method: "POST", role: "viewer" }],
   ["status", { method: "GET", role: "viewer" }],
+  ["metrics", { method: "POST", role: "editor" }],
   ["audit", { method: "GET", role: "admin" }],
 ]);
 

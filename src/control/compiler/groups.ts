@@ -1,13 +1,15 @@
 /** Groups as the Group objects carry them out: what to run, how to probe it, how long to drain it. */
 import type { GroupKey, GroupSpec, ProbeSpec, TemplateSpec } from "#instances/group/spec.ts";
+import { autoscalers } from "#model/compute/autoscalers.ts";
 import { backendServices, type BackendService } from "#model/compute/backend-services.ts";
 import { instanceGroupManagers, type InstanceGroupManager } from "#model/compute/instance-group-managers.ts";
 import { instanceTemplates } from "#model/compute/instance-templates.ts";
+import { autoscalerOf, autoscalingSpec, managerOf, type ServiceOfGroup } from "./autoscaling.ts";
 import { groupKeyOf, groupSource, type GroupSource } from "./group-source.ts";
 import { endpointsCollection, membersCollection } from "./membership.ts";
 import { backendProbes, probe } from "./probes.ts";
 import { resolve, scopeOf, shortName } from "./references.ts";
-import { collectionOf, read, recordingView, type ResourceView } from "./view.ts";
+import { collectionOf, read, recordingView, type RecordingView, type ResourceView } from "./view.ts";
 
 export interface CompiledGroup {
   /** All but the version, which whoever keeps the last specification counts. */
@@ -25,7 +27,11 @@ export function compileGroup(view: ResourceView, key: GroupKey): CompiledGroup |
   const source = groupSource(recording, key);
   if (!source) return undefined;
   const users = usersOf(view, key);
-  const services = users.flatMap((user) => read(recording, backendServices, user) ?? []);
+  const listed = users.flatMap((user): ServiceOfGroup[] => {
+    const service = read(recording, backendServices, user);
+    return service ? [{ key: user, service }] : [];
+  });
+  const services = listed.map(({ service }) => service);
   const healing = source.kind === "managed" ? healingProbe(recording, source, source.manager) : undefined;
   const probes = services.flatMap((service) => backendProbes(recording, service, source));
   const spec: CompiledGroup["spec"] = {
@@ -37,7 +43,9 @@ export function compileGroup(view: ResourceView, key: GroupKey): CompiledGroup |
     probes: unique(healing ? [...probes, healing] : probes),
     drainingTimeoutMs: Math.max(0, ...services.map((service) => (service.connectionDraining?.drainingTimeoutSec ?? 0) * 1000)),
     kind: source.kind,
-    ...(source.kind === "managed" ? { managed: managedSpec(recording, source, healing) } : { members: source.members }),
+    ...(source.kind === "managed"
+      ? { managed: { ...managedSpec(recording, source, healing), ...scalingOf(recording, source, listed) } }
+      : { members: source.members }),
   };
   return { spec, dependencies: recording.dependencies() };
 }
@@ -71,6 +79,13 @@ function managedSpec(view: ResourceView, source: GroupSource & { kind: "managed"
     template: templateSpec(view, templateOf(manager)),
     ...(healing ? { autoHealing: { probeId: healing.id, initialDelayMs } } : {}),
   };
+}
+
+/** An autoscaler that begins to size the group is no dependency yet: `affectedGroups` finds it. */
+function scalingOf(view: RecordingView, { key }: GroupSource, services: readonly ServiceOfGroup[]): Pick<Managed, "autoscaling"> {
+  const found = autoscalerOf(view.unrecorded, key.replace("/instanceGroups/", "/instanceGroupManagers/"));
+  const autoscaler = read(view, autoscalers, found?.key);
+  return autoscaler ? { autoscaling: autoscalingSpec(view, autoscaler, { key, services }) } : {};
 }
 
 /** The template of new instances. `versions` stands before `instanceTemplate`; its entry without a target size is what they get. */
@@ -110,6 +125,11 @@ function groupsTouchedBy(view: ResourceView, key: string): GroupKey[] {
     case "networkEndpointGroups":
     case endpointsCollection:
       return groupIn("networkEndpointGroups");
+    case "autoscalers": {
+      const autoscaler = read(view, autoscalers, key);
+      const manager = autoscaler && managerOf(view, autoscaler);
+      return manager === undefined ? [] : [groupKeyOf(view, manager) ?? manager];
+    }
     case "backendServices":
       return groupsOfService(view, read(view, backendServices, key));
     case "instanceTemplates":

@@ -5,7 +5,10 @@ import type { Random } from "#base/random.ts";
 import type { MasterKey } from "#base/seal.ts";
 import { touchedBy } from "#control/compiler/touched.ts";
 import { dependency } from "#control/compiler/view.ts";
+import type { GroupKey } from "#instances/group/spec.ts";
+import type { Signals } from "#instances/scale/spec.ts";
 import type { Change, Command, Outcome } from "../command.ts";
+import { readMetrics } from "../metrics/feed.ts";
 import { execute } from "../resources/execute.ts";
 import type { SecretCall, SecretResult } from "../secrets/call.ts";
 import { executeSecretCommand } from "../secrets/commands.ts";
@@ -21,6 +24,8 @@ export interface CommandPorts {
   readonly masterKey?: string;
   /** In the emulator instances live on loopback addresses. */
   readonly loopbackAllowed: boolean;
+  /** Tells a group of its load, in the background. */
+  measure(key: GroupKey, signals: Signals): void;
   /** Called after a commit, in the same turn: what has to be carried out is on record. */
   committed(): void;
 }
@@ -83,6 +88,9 @@ export class Commands {
         return state.explainer.explain(command.body) as unknown as JsonObject;
       case "status":
         return statusOf(state, clock.now());
+      case "metrics":
+        for (const { key, points } of readMetrics(command.body, state.store, clock.now())) this.#ports.measure(key, { points });
+        return {};
       case "audit":
         return { entries: [...state.audit.list(auditPage)] };
       default:

@@ -1,5 +1,5 @@
 import { sameJson } from "#base/json.ts";
-import type { GroupReport, GroupSpec } from "#instances/group/spec.ts";
+import type { GroupKey, GroupReport, GroupSpec } from "#instances/group/spec.ts";
 import type { Change } from "../command.ts";
 import { affectedGroups, compileGroup, type CompiledGroup } from "#control/compiler/groups.ts";
 import { touchedBy } from "#control/compiler/touched.ts";
@@ -15,6 +15,11 @@ export interface GroupTask {
   /** Failures since the last success. */
   readonly attempts: number;
   readonly notBeforeMs: number;
+}
+
+/** A group as it is specified now. */
+export interface GroupTarget {
+  readonly spec: GroupSpec;
 }
 
 interface Parts {
@@ -71,6 +76,11 @@ export class Groups {
       attempts: numberOf(row, "attempts"),
       notBeforeMs: numberOf(row, "not_before_ms"),
     }));
+  }
+
+  /** The newest specification of a group, whether or not it has taken it. */
+  target(key: GroupKey): GroupTarget | undefined {
+    return this.#known(key);
   }
 
   /** The group has taken this version. A deleted group needs nothing more of us. */

@@ -28,7 +28,10 @@ export class ProjectObject extends DurableObject<ControlEnv> implements ProjectC
       project,
       database: ctx.storage,
       bus: { put: (key, value) => answered(env.BUS.put(key, value)), delete: (key) => answered(env.BUS.delete(key)) },
-      group: (key) => ({ configure: (spec) => answered(env.GROUP.getByName(`${project}/${key}`).configure(spec)) }),
+      group: (key) => {
+        const object = env.GROUP.getByName(`${project}/${key}`);
+        return { configure: (spec) => answered(object.configure(spec)), measure: (signals) => answered(object.measure(signals)) };
+      },
       clock: systemClock,
       random: systemRandom,
       ...(env.MASTER_KEY !== undefined && { masterKey: env.MASTER_KEY }),

@@ -1,7 +1,9 @@
 import type { Clock } from "#base/clock.ts";
+import { messageOf } from "#base/errors.ts";
 import type { Random } from "#base/random.ts";
 import { dependency } from "#control/compiler/view.ts";
 import type { GroupControl, GroupKey, GroupReport } from "#instances/group/spec.ts";
+import type { Signals } from "#instances/scale/spec.ts";
 import { readSnapshot } from "#ir/codec.ts";
 import { directoryService, type Pointer, type Snapshot } from "#ir/snapshot.ts";
 import type { ReportedProxy } from "../bus.ts";
@@ -9,6 +11,7 @@ import type { Command, Outcome } from "../command.ts";
 import { Publisher, type BusWriter } from "../publish/publisher.ts";
 import { isReleased } from "../status/released.ts";
 import type { SqlDatabase } from "../store/sql.ts";
+import { LoadFeed, resizeOf, scaledGroups } from "./autoscaling.ts";
 import { Commands } from "./commands.ts";
 import { Courier } from "./courier.ts";
 import { openState, type ProjectState } from "./state.ts";
@@ -45,6 +48,7 @@ export class Project {
   readonly #commands: Commands;
   readonly #publisher: Publisher;
   readonly #courier: Courier;
+  readonly #loads = new LoadFeed();
   #draining: Promise<void> | undefined;
   #drainAgain = false;
 
@@ -60,6 +64,7 @@ export class Project {
       random,
       loopbackAllowed: ports.loopbackAllowed,
       ...(ports.masterKey !== undefined && { masterKey: ports.masterKey }),
+      measure: (key, signals) => this.#measure(key, signals),
       committed: () => this.#wake(),
     });
     this.#publisher = new Publisher({ project, ledger, secrets: secretOutbox, bus, clock, random });
@@ -82,11 +87,10 @@ export class Project {
   report(reports: readonly ReportedProxy[]): void {
     const { ledger, refused, reports: known } = this.#state;
     refused.accept(reports);
-    known.accept(
-      // The mesh entry has a row for what it refused itself, and no configuration to tell of.
-      reports.filter(({ service }) => service !== directoryService && ledger.newest(service)),
-      this.#ports.clock.now(),
-    );
+    // The mesh entry has a row for what it refused itself, and no configuration to tell of.
+    const own = reports.filter(({ service }) => service !== directoryService && ledger.newest(service));
+    known.accept(own, this.#ports.clock.now());
+    this.#feed(own);
   }
 
   /** Takes what a group says of its instances into the configuration of every service that uses it. */
@@ -97,7 +101,32 @@ export class Project {
       configurations.update({ keys: new Set([dependency.group(report.key)]), unreadable: "keep" }, this.#ports.clock.now());
       return true;
     });
-    if (isNews) this.#wake();
+    if (!isNews) return;
+    this.#wake();
+    this.#scale(report);
+  }
+
+  /** Carries out what the group's autoscaler asks for, as a command like any other, with its entry in the audit log. */
+  #scale(report: GroupReport): void {
+    const ports = this.#ports;
+    const resize = resizeOf(ports.project, report, this.#state.groups.target(report.key));
+    if (!resize) return;
+    const failed = (thrown: unknown): void =>
+      ports.log(`group ${report.key} was not resized to ${resize.query["size"]}: ${messageOf(thrown)}`);
+    ports.background(this.run(resize).then(() => undefined, failed));
+  }
+
+  /** Hands on how many requests the groups get, to those that are sized by it. */
+  #feed(reports: readonly ReportedProxy[]): void {
+    const now = this.#ports.clock.now();
+    this.#loads.accept(reports, now);
+    for (const { key, loads } of this.#loads.due(scaledGroups(this.#state), now)) this.#measure(key, { loads });
+  }
+
+  /** Lost with the object, or with the call: the next figures say more. */
+  #measure(key: GroupKey, signals: Signals): void {
+    const told = this.#ports.group(key).measure(signals);
+    this.#ports.background(told.catch(() => undefined));
   }
 
   /** See `GroupObserver.released`. */

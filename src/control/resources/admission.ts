@@ -1,8 +1,10 @@
 import type { Fault } from "#base/errors.ts";
 import type { Json, JsonObject } from "#base/json.ts";
+import { autoscalerOf, managerOf } from "#control/compiler/autoscaling.ts";
 import { resolve } from "#control/compiler/references.ts";
 import { testFailureFaults } from "#control/validate/url-map-faults.ts";
 import { runUrlMapTests } from "#control/validate/url-map-tests.ts";
+import { autoscalers } from "#model/compute/autoscalers.ts";
 import { instances } from "#model/compute/instances.ts";
 import type { Kind } from "#model/kind.ts";
 import type { ResourceKey } from "../store/store.ts";
@@ -10,7 +12,7 @@ import { addressRefusal } from "./addresses.ts";
 import type { Call } from "./context.ts";
 import { groupKeyOfManager, managerKeyOf } from "./derived.ts";
 import { invalidFault } from "./faults.ts";
-import { pathOf } from "./names.ts";
+import { pathOf, scopeOf } from "./names.ts";
 import { viewOf } from "./view.ts";
 
 interface Made {
@@ -22,6 +24,7 @@ type Rule = (call: Call, made: Made) => Fault[];
 
 /** Rules that a resource alone cannot be held against: they need the rest of the project, or the decision function. */
 const rules: Readonly<Record<string, Rule>> = {
+  autoscalers: onlyAutoscaler,
   urlMaps: (_call, { resource }) => testFailureFaults(runUrlMapTests(resource)),
   httpRoutes: uniqueHostnames,
   grpcRoutes: uniqueHostnames,
@@ -39,6 +42,28 @@ export function admit(call: Call, kind: Kind, made: Made): Fault[] {
 function taken({ command, context }: Call, other: ResourceKey): Fault[] {
   if (context.store.get(other) === undefined) return [];
   return [{ code: "alreadyExists", message: `The resource '${pathOf(command.project, other)}' already exists` }];
+}
+
+/** Google: one autoscaler for a group, in its zone or region. */
+function onlyAutoscaler(call: Call, { key, resource }: Made): Fault[] {
+  const autoscaler = autoscalers.read(resource);
+  const manager = managerOf(viewOf(call), autoscaler);
+  if (manager === undefined) return [];
+  if (scopeOf(manager) !== scopeOf(key)) {
+    return [
+      invalidFault("resource.target", autoscaler.target, `The instance group manager must be in ${scopeOf(key)}, as the autoscaler is.`),
+    ];
+  }
+  const { project } = call.command;
+  const other = autoscalerOf(viewOf(call), manager);
+  if (!other || other.key === key) return [];
+  return [
+    {
+      code: "resourceInUseByAnotherResource",
+      field: "resource.target",
+      message: `The instance_group_manager resource '${pathOf(project, manager)}' is already being used by '${pathOf(project, other.key)}'`,
+    },
+  ];
 }
 
 /** Google has regional groups of managers only. */

@@ -1,5 +1,6 @@
 import type { JsonObject } from "#base/json.ts";
 import type { CurrentAction, GroupReport } from "#instances/group/spec.ts";
+import { autoscalerOf } from "#control/compiler/autoscaling.ts";
 import { templateOf } from "#control/compiler/groups.ts";
 import { resolve } from "#control/compiler/references.ts";
 import { instanceGroupManagers, type InstanceGroupManager } from "#model/compute/instance-group-managers.ts";
@@ -26,8 +27,14 @@ export function managerStatus(call: Call, manager: StoredResource): JsonObject {
       versionTarget: { isReached: isOnVersion(call, wanted, report) },
       stateful: { hasStatefulConfig: false, perInstanceConfigs: { allEffective: true } },
       allInstancesConfig: { effective: true },
+      ...autoscalerLink(call, manager),
     },
   };
+}
+
+function autoscalerLink(call: Call, { key }: StoredResource): JsonObject {
+  const autoscaler = autoscalerOf(viewOf(call), key);
+  return autoscaler ? { autoscaler: computeLink(call.command.project, autoscaler.key) } : {};
 }
 
 /** Google answers both spellings of the template, whichever was given. */

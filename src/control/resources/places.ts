@@ -8,7 +8,7 @@ import { pageOf, type Listed } from "./page.ts";
 
 /**
  * What Google has and a mesh has no use for, answered from fixed data because its clients ask: zones, regions, the project, the default
- * network, images by family, and autoscalers, of which there are none.
+ * network, and images by family.
  */
 export interface Place {
   /** `""` is the project itself. */
@@ -24,7 +24,6 @@ export const places: ReadonlyMap<string, Place> = new Map<string, Place>([
   ["regions", { scopes: [""], verbs: listed("compute#region", (call) => regions.map((name) => region(call, name)), region) }],
   ["networks", { scopes: ["global"], verbs: listed("compute#network", (call) => [network(call, "default")], network) }],
   ["images", { scopes: ["global"], verbs: new Map([["getFromFamily", reading("resource", image)]]) }],
-  ["autoscalers", { scopes: ["zone", "region"], verbs: listed("compute#autoscaler", () => [], missing) }],
   [
     "locations",
     {
@@ -131,10 +130,6 @@ function image({ command }: Call): JsonObject {
     creationTimestamp: created,
     selfLink: computeLink(command.project, `global/images/${family}`),
   };
-}
-
-function missing({ command }: Call, name: string): JsonObject {
-  throw notFound(command.project, `${command.scope}/${command.collection}/${name}`);
 }
 
 function locations({ command }: Call): JsonObject {

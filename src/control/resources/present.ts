@@ -2,6 +2,7 @@ import type { JsonObject } from "#base/json.ts";
 import type { Kind } from "#model/kind.ts";
 import { endpointsKey, membersKey, type AttachedEndpoints, type InstanceGroupMembers } from "#control/compiler/membership.ts";
 import type { StoredResource } from "../store/store.ts";
+import { autoscalerStatus } from "./autoscaler-status.ts";
 import type { Call } from "./context.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { managerStatus } from "./manager-status.ts";
@@ -52,6 +53,7 @@ function place(project: string, stored: StoredResource): JsonObject {
 
 /** What single collections compute beyond the rest. */
 const extras: Readonly<Record<string, (call: Call, stored: StoredResource) => JsonObject>> = {
+  autoscalers: autoscalerStatus,
   instanceGroupManagers: managerStatus,
   instanceGroups: (call, stored) => ({ size: groupSize(call, stored) }),
   networkEndpointGroups: (call, stored) => {

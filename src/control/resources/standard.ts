@@ -1,5 +1,5 @@
 import { UserError } from "#base/errors.ts";
-import type { JsonObject } from "#base/json.ts";
+import { isJsonObject, type JsonObject } from "#base/json.ts";
 import { messageType } from "#model/catalogue.ts";
 import type { Kind, StandardVerb } from "#model/kind.ts";
 import type { ResourceKey, StoredResource } from "../store/store.ts";
@@ -23,7 +23,20 @@ export function standardVerbs(kind: Kind): ReadonlyMap<StandardVerb, Verb> {
     update: { method: "PUT", on: "resource", mutates: true, run: (call) => update(call, kind) },
     delete: { method: "DELETE", on: "resource", mutates: true, run: (call) => remove(call, kind, changeable(call)) },
   };
-  return new Map(kind.verbs.filter((verb) => verb !== "list").map((verb) => [verb, verbs[verb]]));
+  const rows = kind.verbs.filter((verb) => verb !== "list").map((verb) => [verb, verbs[verb]] as const);
+  return new Map(kind.changedThroughCollection ? rows.map(([verb, row]) => [verb, throughCollection(kind, verb, row)]) : rows);
+}
+
+/** The verb with the name in the query, or else in the body. */
+function throughCollection(kind: Kind, verb: StandardVerb, row: Verb): Verb {
+  if (verb !== "patch" && verb !== "update") return row;
+  const run = (call: Call): Result => {
+    const { query, body } = call.command;
+    const name = query[kind.singular] ?? (isJsonObject(body) ? body["name"] : undefined);
+    if (typeof name !== "string" || name === "") throw required(kind.singular);
+    return row.run({ ...call, command: { ...call.command, name } });
+  };
+  return { ...row, on: "collection", run };
 }
 
 /** The key that the path names. */

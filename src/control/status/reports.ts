@@ -139,6 +139,7 @@ function trimmed(report: ReportedProxy): Omit<ReceivedReport, "receivedAtMs"> {
   };
 }
 
+/** What was sent to groups is read at once (`group-load.ts`) and not kept. */
 function trimmedBackend({ ejected, active, limit, overflows }: Observation): Observation {
   return { ejected: ejected.slice(0, most.ejected), active, ...(limit !== undefined && { limit }), overflows };
 }

@@ -4,6 +4,7 @@ import path from "node:path";
 import { UserError } from "#base/errors.ts";
 import type { FleetEvent, FleetInstance, FleetState } from "#instances/fleet.ts";
 import type { AddressPool } from "./addresses.ts";
+import { cpuSecondsOf } from "./cpu.ts";
 import { servingPorts } from "./environment.ts";
 import { LogFile, type LogQuery } from "./log.ts";
 import type { Family } from "./processes.ts";
@@ -77,10 +78,15 @@ export class Fleet {
     });
   }
 
-  /** Every instance of a group that was not deleted, those that ended by themselves among them. */
+  /** Every instance of a group that was not deleted, those that ended by themselves among them, with the CPU time they have used. */
   list(project: string, group: string): FleetState[] {
     const own = [...this.#members.values()].filter(({ vm }) => vm.instance.project === project && vm.instance.group === group);
-    return own.map(({ vm }) => vm.state);
+    const used = cpuSecondsOf(own.filter(({ vm }) => vm.state.running).map(({ vm }) => vm.family));
+    const atMs = Date.now();
+    return own.map(({ vm }) => {
+      const seconds = used.get(vm.family);
+      return { ...vm.state, ...(seconds !== undefined && { cpu: { seconds, atMs } }) };
+    });
   }
 
   /** What an instance wrote, over all its lives; undefined when there was none of this name, or too long ago. */

@@ -15,6 +15,8 @@ export interface ProcessInfo extends ProcessRef {
   readonly group: number;
   /** Session; elsewhere than on Linux it is not known, and is the group. */
   readonly session: number;
+  /** CPU time in seconds, with that of the children it has waited for; absent elsewhere than on Linux. */
+  readonly cpuSeconds?: number;
   /** File name of the program, for telling what it is. */
   readonly name: string;
 }
@@ -94,6 +96,9 @@ function readText(path: string): string {
   }
 }
 
+/** USER_HZ, which is the same on every architecture that Node runs on. */
+const ticksPerSecond = 100;
+
 /** `/proc/<pid>/stat`: `pid (name) state ppid pgrp session …`; the name may hold blanks and parentheses (proc(5)). */
 function parseStat(text: string): ProcessInfo | undefined {
   const open = text.indexOf("(");
@@ -109,6 +114,7 @@ function parseStat(text: string): ProcessInfo | undefined {
     group: number(2),
     session: number(3),
     started: number(19),
+    cpuSeconds: (number(11) + number(12) + number(13) + number(14)) / ticksPerSecond,
   };
 }
 

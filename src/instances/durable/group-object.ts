@@ -5,6 +5,7 @@ import type { FleetEvent } from "../fleet.ts";
 import type { GroupControl, GroupObserver, GroupSpec } from "../group/spec.ts";
 import { probe } from "../health/probe.ts";
 import type { Net } from "../health/probe.ts";
+import type { Signals } from "../scale/spec.ts";
 import { FleetClient } from "./fleet-client.ts";
 import type { FleetBinding } from "./fleet-client.ts";
 import { GroupRunner } from "./runner.ts";
@@ -52,6 +53,11 @@ export class GroupObject extends DurableObject<GroupEnv> implements GroupControl
   /** Takes a specification that is newer than its own and returns once it is stored; the work goes on by itself. Called by the Project object. */
   async configure(spec: GroupSpec): Promise<void> {
     this.#runner.configure(spec);
+  }
+
+  /** See `GroupControl.measure`. */
+  async measure(signals: Signals): Promise<void> {
+    this.#runner.measure(signals);
   }
 
   /** A VM of the emulator ended by itself. Called by the control Worker; safe to repeat, and about instances long gone. */

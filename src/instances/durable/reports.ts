@@ -69,7 +69,8 @@ export class Reports {
   /** Most steps change no instance (a probe with the expected result); those are not described again. */
   #describe(state: GroupState): Described {
     const known = this.#described;
-    if (known && known.state.instances === state.instances && known.state.spec === state.spec) return known;
+    const isSame = known?.state.instances === state.instances && known.state.spec === state.spec;
+    if (known && isSame && known.report.scaling === state.memory.scaling.report) return known;
     const report = describe(state);
     this.#described = { state, report, text: JSON.stringify(report) };
     return this.#described;

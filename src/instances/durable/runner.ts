@@ -2,6 +2,7 @@ import type { Random } from "#base/random.ts";
 import type { FleetEvent } from "../fleet.ts";
 import { plan } from "../group/plan.ts";
 import type { GroupSpec } from "../group/spec.ts";
+import type { Signals } from "../scale/spec.ts";
 import { withSpec } from "../group/state.ts";
 import type { Action, Fact, GroupState } from "../group/state.ts";
 import { carryOut } from "./actions.ts";
@@ -50,6 +51,11 @@ export class GroupRunner {
 
   fleetEvent(event: FleetEvent): void {
     this.#step([{ kind: "exited", id: event.id, exit: event.exit }]);
+  }
+
+  /** Somebody has measured the group's load. */
+  measure(signals: Signals): void {
+    this.#step([{ kind: "measured", signals }]);
   }
 
   /** The alarm has rung. */

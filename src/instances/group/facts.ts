@@ -1,4 +1,6 @@
 import type { FleetState } from "../fleet.ts";
+import { addSignals } from "../scale/samples.ts";
+import { takeCpuTimes } from "../scale/group.ts";
 import { healthAfter, nextProbeAt } from "../health/plan.ts";
 import { nextId } from "./names.ts";
 import { act, byId, fleetKey, isLeaving, isManaged, probeKey, put, remove } from "./state.ts";
@@ -25,6 +27,9 @@ export function take(draft: Draft, fact: Fact): void {
       return takeList(draft, fact.states, fact.askedAtMs);
     case "listFailed":
       draft.listDueAtMs = draft.now + listRetryMs;
+      return;
+    case "measured":
+      draft.scaling = { ...draft.scaling, samples: addSignals(draft.scaling.samples, fact.signals, draft.now) };
       return;
     case "released":
       return takeReleased(draft, fact.released ? fact.names : []);
@@ -96,7 +101,8 @@ export function replace(draft: Draft, instance: Instance, why: { readonly ended:
 
 /** Reconciles with what the fleet says there is. An instance that came to run after the question is left to the next list. */
 function takeList(draft: Draft, states: readonly FleetState[], askedAtMs: number): void {
-  draft.listDueAtMs = draft.now + listIntervalMs;
+  draft.listDueAtMs = draft.now + listIntervalMs(draft.spec);
+  takeCpuTimes(draft, states);
   const listed = new Map(states.map((state) => [state.id, state]));
   for (const instance of [...draft.instances.values()].filter(isManaged)) {
     const state = listed.get(instance.id);

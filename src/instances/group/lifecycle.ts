@@ -95,7 +95,7 @@ export function planList(draft: Draft): void {
 
 /** Brings times that a clock put back has moved out of reach to the latest that can have been set, so that no wait grows longer than it was. */
 export function mendTimes(draft: Draft): void {
-  draft.listDueAtMs = Math.min(draft.listDueAtMs, draft.now + listIntervalMs);
+  draft.listDueAtMs = Math.min(draft.listDueAtMs, draft.now + listIntervalMs(draft.spec));
   draft.releaseDueAtMs = Math.min(draft.releaseDueAtMs, draft.now + releasePollMs);
   for (const instance of draft.instances.values()) {
     const phase = mended(draft, instance.phase);

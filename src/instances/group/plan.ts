@@ -2,6 +2,7 @@ import { take } from "./facts.ts";
 import { mendTimes, planInstance, planList, planRelease } from "./lifecycle.ts";
 import { forgetHealth, planProbes } from "./probing.ts";
 import { forgetTemplates, planMembers, planSize } from "./size.ts";
+import { planAutoscaling } from "../scale/group.ts";
 import { closeDraft, isManaged, openDraft, wakeBy } from "./state.ts";
 import type { Action, Context, Fact, GroupState } from "./state.ts";
 import { watchdogMs } from "./times.ts";
@@ -27,6 +28,7 @@ export function plan(state: GroupState, facts: readonly Fact[], context: Context
   forgetHealth(draft);
   planProbes(draft);
   forgetTemplates(draft);
+  planAutoscaling(draft);
   if (draft.inFlight.size > 0) wakeBy(draft, context.now + watchdogMs);
   return { state: closeDraft(draft), actions: draft.actions, wakeAtMs: draft.wakeAtMs };
 }

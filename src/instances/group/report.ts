@@ -5,11 +5,18 @@ import type { GroupState, Instance } from "./state.ts";
 /** What a group tells the Project object, all but the sequence number. Instances are sorted by name, so that equal states give equal reports. */
 export function describe(state: GroupState): Omit<GroupReport, "sequence"> {
   const { spec } = state;
+  const scaling = state.memory.scaling.report;
   const instances = [...state.instances.values()].map((instance) => describeInstance(state, instance));
   instances.sort((a, b) => (a.name < b.name ? -1 : 1));
   const staying = instances.filter((instance) => instance.action !== "DELETING").length;
   const sized = spec.kind !== "managed" || staying === spec.managed?.targetSize;
-  return { key: spec.key, specVersion: spec.version, isStable: sized && instances.every((each) => each.action === "NONE"), instances };
+  return {
+    key: spec.key,
+    specVersion: spec.version,
+    isStable: sized && instances.every((each) => each.action === "NONE"),
+    instances,
+    ...(scaling && { scaling }),
+  };
 }
 
 function describeInstance(state: GroupState, instance: Instance): InstanceReport {

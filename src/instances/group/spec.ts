@@ -1,3 +1,5 @@
+import type { AutoscalingSpec, ScalingReport, Signals } from "../scale/spec.ts";
+
 /**
  * What the control plane tells a group, and what the group tells back. Plain data: it crosses Durable Object RPC.
  * The Project object owns the specification (compiled from resources), the Group object owns instances and health.
@@ -58,6 +60,7 @@ export interface GroupSpec {
     readonly targetSize: number;
     readonly template: TemplateSpec;
     readonly autoHealing?: { readonly probeId: string; readonly initialDelayMs: number };
+    readonly autoscaling?: AutoscalingSpec;
   };
   /** Of kinds unmanaged and endpoints. */
   readonly members?: readonly MemberSpec[];
@@ -98,6 +101,8 @@ export interface GroupReport {
   readonly sequence: number;
   readonly isStable: boolean;
   readonly instances: readonly InstanceReport[];
+  /** Of a group with an autoscaler: what that says of the size of this specification. */
+  readonly scaling?: ScalingReport;
 }
 
 /** The Project object, as a group sees it (Durable Object RPC). */
@@ -113,4 +118,6 @@ export interface GroupObserver {
 /** The Group object, as the Project object sees it (Durable Object RPC). */
 export interface GroupControl {
   configure(spec: GroupSpec): Promise<void>;
+  /** Tells of the group's load as far as others measure it. May be lost: the next call says more. */
+  measure(signals: Signals): Promise<void>;
 }

@@ -2,6 +2,8 @@ import { sameJson } from "#base/json.ts";
 import type { Random } from "#base/random.ts";
 import type { FleetState } from "../fleet.ts";
 import type { ProbeOutcome, ProbeRecord } from "../health/plan.ts";
+import { noScaling, type ScalingState } from "../scale/plan.ts";
+import type { Signals } from "../scale/spec.ts";
 import type { GroupSpec, HealthState, ProbeSpec, TemplateSpec } from "./spec.ts";
 
 /** The planner's vocabulary: what a group knows, the facts that change it, and the actions that follow. */
@@ -49,6 +51,7 @@ interface Memory {
   readonly probes: ReadonlyMap<string, ProbeRecord>;
   readonly listDueAtMs: number;
   readonly releaseDueAtMs: number;
+  readonly scaling: ScalingState;
 }
 
 export interface GroupState {
@@ -71,6 +74,7 @@ export type Fact =
   | { readonly kind: "exited"; readonly id: string; readonly exit: string }
   | { readonly kind: "listed"; readonly key: string; readonly askedAtMs: number; readonly states: readonly FleetState[] }
   | { readonly kind: "listFailed"; readonly key: string }
+  | { readonly kind: "measured"; readonly signals: Signals }
   | { readonly kind: "released"; readonly key: string; readonly names: readonly string[]; readonly released: boolean }
   | {
       readonly kind: "probed";
@@ -114,11 +118,12 @@ export interface Draft extends Context {
   probes: Map<string, ProbeRecord>;
   listDueAtMs: number;
   releaseDueAtMs: number;
+  scaling: ScalingState;
   readonly actions: Action[];
   wakeAtMs: number;
 }
 
-const emptyMemory: Memory = { inFlight: new Set(), probes: new Map(), listDueAtMs: 0, releaseDueAtMs: 0 };
+const emptyMemory: Memory = { inFlight: new Set(), probes: new Map(), listDueAtMs: 0, releaseDueAtMs: 0, scaling: noScaling };
 
 /** A group under a new specification; the first one makes the group, and what is in memory alone starts empty. */
 export function withSpec(state: Omit<GroupState, "memory"> | GroupState | undefined, spec: GroupSpec): GroupState {
@@ -155,14 +160,15 @@ export function openDraft(state: GroupState, context: Context): Draft {
     probes: new Map(memory.probes),
     listDueAtMs: memory.listDueAtMs,
     releaseDueAtMs: memory.releaseDueAtMs,
+    scaling: memory.scaling,
     actions: [],
     wakeAtMs: Number.POSITIVE_INFINITY,
   };
 }
 
 export function closeDraft(draft: Draft): GroupState {
-  const { spec, lastId, templates, instances, inFlight, probes, listDueAtMs, releaseDueAtMs } = draft;
-  return { spec, lastId, templates, instances, memory: { inFlight, probes, listDueAtMs, releaseDueAtMs } };
+  const { spec, lastId, templates, instances, inFlight, probes, listDueAtMs, releaseDueAtMs, scaling } = draft;
+  return { spec, lastId, templates, instances, memory: { inFlight, probes, listDueAtMs, releaseDueAtMs, scaling } };
 }
 
 function changing(draft: Draft): Map<string, Instance> {

@@ -11,8 +11,12 @@ export const releasePollMs = 250;
 /** A proxy that cannot be reached must not keep an instance for ever: after this it is taken as released. */
 export const releaseBoundMs = 10_000;
 
-/** How often the fleet is listed, to find what an event that got lost would have said. */
-export const listIntervalMs = 10_000;
+/** How often the fleet is listed: to find what an event that got lost would have said, and more often where its CPU times size the group. */
+export function listIntervalMs({ managed }: GroupSpec): number {
+  const { cpu, loadBalancing } = managed?.autoscaling ?? {};
+  const byCpu = cpu !== undefined || loadBalancing?.backends.some(({ capacity }) => capacity.kind === "UTILIZATION");
+  return byCpu ? 3_000 : 10_000;
+}
 export const listRetryMs = 1000;
 
 /** A call that has not come back by then was lost with the object that sent it; a later object looks again. */

@@ -8,6 +8,8 @@ import type { StatsBook, TargetStats } from "./stats.ts";
 /** An endpoint as requests are sent to it. */
 export interface Target {
   readonly endpoint: Endpoint;
+  /** Key of its group. */
+  readonly group: string;
   /** Tells endpoints apart across configurations: group, instance, address and port. */
   readonly key: string;
   /** `host:port` of a URL; IPv6 addresses in brackets. */
@@ -77,5 +79,5 @@ export function targetOf(group: string, endpoint: Endpoint, { stats, now }: { st
   const { instance, address, port } = endpoint;
   const authority = address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
   const key = `${group}/${instance}@${authority}`;
-  return { endpoint, key, authority, stats: stats.of(key, now) };
+  return { endpoint, group, key, authority, stats: stats.of(key, now) };
 }

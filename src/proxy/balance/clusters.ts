@@ -26,6 +26,8 @@ interface Counts extends Memory {
   readonly proxyId: string;
   readonly budget: RetryBudget;
   readonly circuit: Circuit;
+  /** Attempts by group. */
+  readonly requests: Map<string, number>;
 }
 
 /**
@@ -63,11 +65,11 @@ export class ClusterState {
 
   /** What there is to be seen of it at present. */
   get observation(): Observation {
-    const { circuit, outlier } = this.#counts;
+    const { circuit, outlier, requests } = this.#counts;
     const { active, limit, overflows } = circuit;
     // Of a key, `group/instance@authority`, the instance is enough for people.
     const ejected = (outlier?.ejectedKeys() ?? []).map((key) => key.slice(0, key.lastIndexOf("@"))).toSorted();
-    return { ejected, active, ...(Number.isFinite(limit) && { limit }), overflows };
+    return { ejected, active, ...(Number.isFinite(limit) && { limit }), overflows, requests: Object.fromEntries(requests) };
   }
 
   /** What a request asks of the choice of its endpoint: once for each request, before its attempts. */
@@ -110,7 +112,7 @@ export class ClusterState {
   }
 
   #choose(request: PickRequest): Admission {
-    const { circuit, clock, meters, outlier } = this.#counts;
+    const { circuit, clock, meters, outlier, requests } = this.#counts;
     const now = clock.now();
     if (outlier?.sweep(now)) this.#counts.ejections += 1;
     const spread = request.groups ? this.#part(request.groups) : this.#whole;
@@ -120,6 +122,7 @@ export class ClusterState {
       return { kind: spread.hasEndpoints ? "overflow" : "none" };
     }
     target.stats.began(now);
+    requests.set(target.group, (requests.get(target.group) ?? 0) + 1);
     meters.get(target)?.began();
     return { kind: "admitted", target };
   }
@@ -141,12 +144,14 @@ function countsBodies({ adaptiveConcurrency, circuitBreakers, groups, policy }: 
 
 /** What outlives configurations takes the newest one over. */
 function configure(counts: Counts, cluster: Cluster, spread: Spread): void {
-  const { circuit, clock, random, stats } = counts;
+  const { circuit, clock, random, requests, stats } = counts;
   const { outlierDetection, circuitBreakers } = cluster;
   counts.budget.maxRetries = circuitBreakers?.maxRetries;
   circuit.configure(cluster);
   const { all, healthy } = spread.keys;
   stats.retain(all);
+  const groups = new Set(cluster.groups.map(({ group }) => group));
+  for (const group of requests.keys()) if (!groups.has(group)) requests.delete(group);
   if (!outlierDetection) counts.outlier = undefined;
   else (counts.outlier ??= new OutlierDetector(outlierDetection, random, clock.now())).configure(outlierDetection, healthy);
   counts.ejections += 1;
@@ -198,6 +203,7 @@ export class ClusterStates {
       ejections: 0,
       budget: new RetryBudget(),
       circuit: new Circuit(),
+      requests: new Map(),
     };
   }
 }

@@ -11,6 +11,8 @@ export interface Observation {
   readonly limit?: number;
   /** Attempts that circuit breakers or the adaptive limit refused, since the proxy started. */
   readonly overflows: number;
+  /** Attempts sent to each group, by its key, since the proxy started. */
+  readonly requests?: Readonly<Record<string, number>>;
 }
 
 /** The same with who reported it. */
@@ -57,7 +59,7 @@ export interface ExplainedBackend {
   readonly circuits?: readonly ExplainedCircuit[];
 }
 
-type ExplainedCircuit = { readonly proxy?: string; readonly state: "open" | "closed" } & Omit<Observation, "ejected">;
+type ExplainedCircuit = { readonly proxy?: string; readonly state: "open" | "closed" } & Omit<Observation, "ejected" | "requests">;
 
 /** A person reads no longer list, and an answer has an end. */
 const longestList = 200;

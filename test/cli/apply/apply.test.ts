@@ -59,6 +59,8 @@ const template = (name: string, script: string): string =>
   `kind: compute#instanceTemplate\nname: ${name}\nproperties:\n  metadata:\n    items: [{key: startup-script, value: "${script}"}]\n`;
 const manager = (more: string): string =>
   `kind: compute#instanceGroupManager\nname: g\nzone: us-central1-a\ntargetSize: 2\ninstanceTemplate: global/instanceTemplates/t\n${more}`;
+const autoscaler = (max: number): string =>
+  `kind: compute#autoscaler\nname: g\nzone: us-central1-a\ntarget: g\nautoscalingPolicy: {maxNumReplicas: ${max}, cpuUtilization: {utilizationTarget: 0.5}}\n`;
 const documents = (...texts: string[]): string => texts.join("---\n");
 
 describe("the example", () => {
@@ -236,5 +238,33 @@ describe("what the API refuses", () => {
     await control.close();
     await expect(apply([path])).rejects.toThrow(/is `wayside dev` running\?/);
     control = await startControl();
+  });
+});
+
+describe("an autoscaler", () => {
+  const group = documents(template("t", "true"), manager(""));
+
+  it("is created, unchanged, and changed through its collection", async () => {
+    expect(await applyText(documents(autoscaler(4), group))).toEqual([
+      "created instanceTemplate t",
+      "created instanceGroupManager g",
+      "created autoscaler g",
+    ]);
+    expect(await applyText(autoscaler(4))).toEqual(["unchanged autoscaler g"]);
+    control.changes.length = 0;
+    expect(await applyText(autoscaler(5))).toEqual(["updated autoscaler g"]);
+    expect(control.changes).toEqual(["PUT /compute/v1/projects/demo/zones/us-central1-a/autoscalers?autoscaler=g"]);
+    expect(await applyText(autoscaler(5))).toEqual(["unchanged autoscaler g"]);
+  });
+
+  it("keeps the size of its group from what the file says", async () => {
+    await applyText(documents(group, autoscaler(4)));
+    const path = "/compute/v1/projects/demo/zones/us-central1-a/instanceGroupManagers/g";
+    await control.client.call("POST", `${path}/resize?size=3`);
+    expect(await applyText(group)).toEqual(["unchanged instanceTemplate t", "unchanged instanceGroupManager g"]);
+    expect(await applyText(documents(template("t", "true"), manager("namedPorts: [{name: http, port: 81}]\n")))).toContain(
+      "updated instanceGroupManager g",
+    );
+    expect(await control.client.call("GET", path)).toMatchObject({ targetSize: 3, namedPorts: [{ port: 81 }] });
   });
 });

@@ -3,7 +3,8 @@ import { seededRandom } from "#base/random.ts";
 import type { Command, Outcome } from "#control/command.ts";
 import { Project } from "#control/project/project.ts";
 import type { SqlDatabase } from "#control/store/sql.ts";
-import type { GroupReport, GroupSpec, InstanceReport } from "#instances/group/spec.ts";
+import type { GroupControl, GroupReport, GroupSpec, InstanceReport } from "#instances/group/spec.ts";
+import type { Signals } from "#instances/scale/spec.ts";
 import type { Pointer, Snapshot } from "#ir/snapshot.ts";
 import { nodeDatabase } from "./node-database.ts";
 
@@ -54,6 +55,8 @@ export interface WorldOptions {
   readonly masterKey?: string | null;
   /** The object's earlier life: its database, its KV and its time. */
   readonly before?: World;
+  /** The objects of its groups; absent: what they are told is on record. */
+  readonly group?: (key: string) => GroupControl;
 }
 
 /** A project in a world of its own: SQLite, KV, groups and time, all in memory. */
@@ -62,6 +65,8 @@ export class World {
   readonly kv = new FakeKv(() => this.now);
   /** Specifications in the order in which the groups got them. */
   readonly specs: GroupSpec[] = [];
+  /** What the groups were told of their load. */
+  readonly measured: { readonly key: string; readonly signals: Signals }[] = [];
   readonly log: string[] = [];
   readonly database: SqlDatabase;
   readonly project: Project;
@@ -81,19 +86,24 @@ export class World {
       project: "demo",
       database: this.database,
       bus: this.kv,
-      group: () => ({
-        configure: async (spec) => {
-          if (this.groupsFail) throw new Error("group is away (injected)");
-          this.specs.push(spec);
-        },
-      }),
+      group:
+        options.group ??
+        ((key) => ({
+          configure: async (spec) => {
+            if (this.groupsFail) throw new Error("group is away (injected)");
+            this.specs.push(spec);
+          },
+          measure: async (signals) => {
+            this.measured.push({ key, signals });
+          },
+        })),
       clock: { now: () => this.now },
       random: seededRandom(7),
       ...(key !== null && { masterKey: key }),
       loopbackAllowed: true,
       setAlarm: (atMs) => (this.alarmAtMs = atMs),
       background: (work) => {
-        this.#work = work;
+        this.#work = Promise.all([this.#work, work]).then(() => undefined);
       },
       log: (line) => this.log.push(line),
     });

@@ -95,7 +95,7 @@ describe("ProjectObject", () => {
         project: "crashed",
         database: state.storage,
         bus: { put: () => new Promise(() => {}), delete: () => new Promise(() => {}) },
-        group: () => ({ configure: () => new Promise(() => {}) }),
+        group: () => ({ configure: () => new Promise(() => {}), measure: () => Promise.resolve() }),
         clock: { now: () => Date.now() },
         random: seededRandom(1),
         loopbackAllowed: true,

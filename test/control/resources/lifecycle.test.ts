@@ -1,7 +1,7 @@
 /** The standard verbs on every kind, over HTTP. */
 import { beforeEach, describe, expect, it } from "vitest";
 import { openHarness, project, type Harness } from "./harness.ts";
-import { collectionPath, create, createBase, samples, servedKinds } from "./samples.ts";
+import { changePath, collectionPath, create, createBase, samples, servedKinds } from "./samples.ts";
 
 let harness: Harness;
 
@@ -12,6 +12,7 @@ beforeEach(async () => {
 
 describe.each(servedKinds.map((kind) => ({ kind, name: kind.collection })))("$name", ({ kind }) => {
   const path = `${collectionPath(kind)}/one`;
+  const change = changePath(kind, "one");
   const isCompute = kind.api === "compute";
 
   it("is created, answered as it was given, and listed", async () => {
@@ -58,12 +59,12 @@ describe.each(servedKinds.map((kind) => ({ kind, name: kind.collection })))("$na
   it.runIf(kind.verbs.includes("patch"))("is not changed by a patch with itself, and is by another", async () => {
     await create(harness, kind, "one");
     const before = await harness.must("GET", path);
-    await harness.must("PATCH", path, before);
+    await harness.must("PATCH", change, before);
     expect(harness.changes()).toEqual([]);
     expect(await harness.must("GET", path)).toEqual(before);
     if (kind.api === "wayside") return;
     harness.advance(1000);
-    await harness.must("PATCH", `${path}?updateMask=description`, { description: "new" });
+    await harness.must("PATCH", `${change}updateMask=description`, { description: "new" });
     expect(harness.changes()).toMatchObject([{ kind: "updated" }]);
     const after = await harness.must("GET", path);
     expect(after).toMatchObject({ ...samples[kind.collection], description: "new" });
@@ -73,9 +74,9 @@ describe.each(servedKinds.map((kind) => ({ kind, name: kind.collection })))("$na
 
   it.runIf(isCompute && kind.verbs.includes("update"))("is replaced whole by PUT", async () => {
     await create(harness, kind, "one");
-    await harness.must("PATCH", path, { description: "old" });
+    await harness.must("PATCH", change, { description: "old" });
     const { description: _description, ...rest } = await harness.must("GET", path);
-    await harness.must("PUT", path, rest);
+    await harness.must("PUT", change, rest);
     expect((await harness.must("GET", path)).description ?? "").toBe("");
   });
 

@@ -11,6 +11,7 @@ export const samples: Readonly<Record<string, JsonObject>> = {
   instances: { networkInterfaces: [{ networkIP: "10.0.0.9" }] },
   instanceGroups: { namedPorts: [{ name: "http", port: 8080 }] },
   instanceGroupManagers: { instanceTemplate: "global/instanceTemplates/base", targetSize: 2 },
+  autoscalers: { target: `${zone}/instanceGroupManagers/base`, autoscalingPolicy: { minNumReplicas: 1, maxNumReplicas: 4 } },
   networkEndpointGroups: { networkEndpointType: "NON_GCP_PRIVATE_IP_PORT", defaultPort: 8080 },
   serverTlsPolicies: { allowOpen: true },
   clientTlsPolicies: { sni: "a.example" },
@@ -60,8 +61,17 @@ export function collectionPath(kind: Kind): string {
   return `${compute}/${kind.scopes.includes("global") && kind.collection !== "networkEndpointGroups" ? "global" : zone}/${kind.collection}`;
 }
 
+/** Path by which one resource of a kind is changed, with room for a query. */
+export function changePath(kind: Kind, name: string): string {
+  return kind.changedThroughCollection ? `${collectionPath(kind)}?${kind.singular}=${name}&` : `${collectionPath(kind)}/${name}?`;
+}
+
 /** Creates the sample of a kind. */
-export function create(harness: Harness, kind: Kind, name: string): ReturnType<Harness["send"]> {
+export async function create(harness: Harness, kind: Kind, name: string): ReturnType<Harness["send"]> {
+  if (kind.collection === "autoscalers") {
+    // There from the second time on.
+    await harness.send("POST", `${compute}/${zone}/instanceGroupManagers`, { name: "base", ...samples["instanceGroupManagers"] });
+  }
   const body = samples[kind.collection] ?? {};
   const isNamedInBody = kind.api === "compute" || kind.api === "wayside";
   const path = collectionPath(kind);

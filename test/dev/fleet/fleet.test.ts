@@ -66,9 +66,15 @@ describe("an instance", () => {
     expect(second.address).not.toBe(first.address);
     expect(findProcess(first.pid)).toBeUndefined();
     await fleet.delete(key("web-a"), "7100000000000000001");
-    expect(fleet.list("demo", group)).toEqual([second]);
+    expect(fleet.list("demo", group)).toMatchObject([second]);
     await fleet.delete(key("web-a"), "2");
     expect(fleet.list("demo", group)).toEqual([]);
+  });
+
+  it.runIf(process.platform === "linux")("is listed with the CPU time of its processes", async () => {
+    await fleet.put(instance("web-a", "while :; do :; done"));
+    await eventually("some CPU time", () => (fleet.list("demo", group)[0]?.cpu?.seconds ?? 0) > 0);
+    expect(fleet.list("demo", group)[0]?.cpu?.atMs).toBeLessThanOrEqual(Date.now());
   });
 
   it("leaves nothing behind when it cannot be started", async () => {

@@ -275,3 +275,17 @@ test("backend services that a configuration has no more are forgotten", () => {
   expect(states.of(new Map(), "a")).toBeUndefined();
   expect(states.of(with1, "a")).not.toBe(before);
 });
+
+describe("observations", () => {
+  test("count the attempts sent to each group, for as long as it is configured", () => {
+    const bench = new Bench(cluster("c", [group("g", vms("vm", 2)), group("h", vms("other", 2))]));
+    bench.run(40);
+    const [first = 0, second = 0, ...others] = Object.values(bench.state.observation.requests ?? {});
+    expect([first > 0, second > 0, first + second, others]).toEqual([true, true, 40, []]);
+    const key = group("g", []).group;
+    const before = bench.state.observation.requests?.[key] ?? 0;
+    bench.configure(cluster("c", [group("g", vms("vm", 2))]));
+    bench.run(10);
+    expect(bench.state.observation.requests).toEqual({ [key]: before + 10 });
+  });
+});
