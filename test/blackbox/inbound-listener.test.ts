@@ -75,6 +75,14 @@ describe("a VM behind an inbound listener", () => {
     expect([header("host"), app.last().body.toString(), header("x-wayside-signature")]).toEqual([[host], "hello", []]);
   });
 
+  it("gets bodies that are too large to be kept", async () => {
+    const body = "x".repeat(1_000_000);
+    const reply = await ask(mesh.mesh, { host, path: "/upload", method: "POST", body });
+    expect([reply.status, app.last().body.length]).toEqual([200, 1_000_000]);
+    const chunked = await ask(mesh.mesh, { host, path: "/upload", method: "PUT", body, headers: { "transfer-encoding": "chunked" } });
+    expect([chunked.status, app.last().body.length]).toEqual([200, 1_000_000]);
+  });
+
   it("gets nothing else", async () => {
     const before = app.received.length;
     const url = `http://127.0.0.1:${listener.port}/a`;

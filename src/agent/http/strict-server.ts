@@ -24,7 +24,7 @@ export interface ServerLimits {
 }
 
 /** Above those of the proxy, which adds fields of its own. */
-export const defaultServerLimits: ServerLimits = {
+const defaultServerLimits: ServerLimits = {
   fields: 200,
   headBytes: 128 * 1024,
   headMs: 10_000,

@@ -12,7 +12,7 @@ export interface Wish {
   readonly nowMs?: number;
 }
 
-export async function signatureOf(target: string, wish: Wish = {}): Promise<string> {
+async function signatureOf(target: string, wish: Wish = {}): Promise<string> {
   const imported = await importSigningKey(wish.key ?? key);
   if (!imported) throw new Error("too short for a key");
   const request = { method: wish.method ?? "GET", authority: wish.authority ?? authority, target };

@@ -105,7 +105,7 @@ describe("a name of the mesh", () => {
 
   it("has it over TCP as well", async () => {
     const reply = await askByTcp(queryFor("cart.shop.mesh", 1));
-    expect([...reply.slice(-4)]).toEqual([127, 0, 0, 1]);
+    expect([...reply.subarray(-4)]).toEqual([127, 0, 0, 1]);
   });
 });
 

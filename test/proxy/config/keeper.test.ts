@@ -319,23 +319,6 @@ describe("secrets", () => {
     expect(keeper.current?.secrets.reveal("token")).toBeUndefined();
   });
 
-  test("are keys of signatures, each version imported once", async () => {
-    const { bus, keeper, putSecret } = setUp();
-    await putSecret(1, "0123456789abcdef");
-    bus.publish(withSecret(1));
-    await keeper.refresh();
-    const first = await keeper.current?.secrets.signingKey("token");
-    bus.publish({ ...withSecret(1), tracing: { samplingRatio: 0.5 } });
-    await keeper.refresh();
-    expect(first).toBeDefined();
-    expect(await keeper.current?.secrets.signingKey("token")).toBe(first);
-    await putSecret(2, "too short");
-    bus.publish(withSecret(2));
-    await keeper.refresh();
-    expect(await keeper.current?.secrets.signingKey("token")).toBeUndefined();
-    expect(await keeper.current?.secrets.signingKey("other")).toBeUndefined();
-  });
-
   test("that are missing at the start are found when they come", async () => {
     const { bus, keeper, putSecret } = setUp();
     bus.publish(withSecret(1));
