@@ -31,7 +31,7 @@ export interface Exchange {
   readonly incoming: IncomingMessage;
   readonly outgoing: ServerResponse;
   readonly socket?: Duplex;
-  /** How long a body may stand still while it is waited for. */
+  /** How long a body may stand still while it is waited for; it is noticed after twice that at the latest. */
   readonly bodyIdleMs: number;
 }
 
@@ -77,7 +77,7 @@ class Forwarding {
       this.#outcome.over(outgoing.statusCode, outgoing.writableFinished);
     });
     incoming.once("close", () => {
-      if (!incoming.complete && !outgoing.writableFinished) this.#sending?.destroy();
+      if (!incoming.complete) this.#sending?.destroy();
     });
     incoming.on("error", () => this.#sending?.destroy());
     socket?.on("error", () => this.#sending?.destroy());

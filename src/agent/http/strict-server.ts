@@ -57,8 +57,8 @@ export class StrictServer {
   readonly #limits: ServerLimits;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
-  /** The response under way on a connection. */
-  readonly #current = new WeakMap<Duplex, ServerResponse>();
+  /** The responses under way on a connection: several where requests do not wait for answers. */
+  readonly #underWay = new WeakMap<Duplex, Set<ServerResponse>>();
   readonly #counts = new Map<string, number>();
   #isClosing = false;
 
@@ -142,10 +142,14 @@ export class StrictServer {
   }
 
   #onRequest(incoming: IncomingMessage, outgoing: ServerResponse, awaitsContinue = false): void {
-    this.#current.set(incoming.socket, outgoing);
+    const underWay = this.#underWay.get(incoming.socket) ?? new Set();
+    this.#underWay.set(incoming.socket, underWay.add(outgoing));
     if (this.#isClosing) outgoing.shouldKeepAlive = false;
     // Its connection is idle a moment later.
-    outgoing.once("close", () => setImmediate(() => this.#isClosing && this.#server.closeIdleConnections()));
+    outgoing.once("close", () => {
+      underWay.delete(outgoing);
+      setImmediate(() => this.#isClosing && this.#server.closeIdleConnections());
+    });
     const arrival = this.#arrival(incoming, outgoing);
     const refusal = headRefusal(arrival.head, this.#limits.fields);
     if (refusal) return arrival.refuse(refusal);
@@ -193,9 +197,8 @@ export class StrictServer {
 
   /** Bytes that are no request, or not in time. */
   #onUnreadable(code: string, socket: Duplex): void {
-    const outgoing = this.#current.get(socket);
     // In the middle of an answer there is no place for another.
-    const isAnswering = outgoing?.headersSent === true && !outgoing.writableFinished;
+    const isAnswering = [...(this.#underWay.get(socket) ?? [])].some(({ headersSent }) => headersSent);
     if (isAnswering || code === "ECONNRESET" || code === "EPIPE") return void socket.destroy();
     const refusal = unreadable(code);
     this.count(refusal.reason);
@@ -215,6 +218,7 @@ function responseOn(incoming: IncomingMessage, socket: Duplex): ServerResponse {
   const outgoing = new ServerResponse(incoming);
   outgoing.shouldKeepAlive = false;
   outgoing.assignSocket(socket as Socket);
-  outgoing.once("finish", () => socket.end());
+  // Nothing but this bounds a connection that is handed over: it must not be left to a caller who never closes.
+  outgoing.once("finish", () => (socket as Socket).destroySoon());
   return outgoing;
 }

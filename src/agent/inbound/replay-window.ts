@@ -15,7 +15,7 @@ export interface ReplayLimits {
   readonly capacity: number;
 }
 
-const defaultReplayLimits: ReplayLimits = { skewSec: 660, lateSec: 60, capacity: 1_000_000 };
+const defaultReplayLimits: ReplayLimits = { skewSec: 660, lateSec: 60, capacity: 250_000 };
 
 /** `clock`: the clocks are further apart than allowed; `late`: older than what is remembered; `replayed`: it was here before. */
 export type Freshness = "new" | "clock" | "late" | "replayed";

@@ -6,7 +6,8 @@ import { type InboundListener, type InboundOptions, startInbound } from "#agent/
 import type { Span } from "#telemetry/span.ts";
 import { type Application, startApplication } from "../../blackbox/harness/application.ts";
 import { until } from "../../blackbox/harness/rest.ts";
-import { exchange } from "../../blackbox/harness/socket.ts";
+import { exchange, open } from "../../blackbox/harness/socket.ts";
+import { httpUpstream } from "../../blackbox/harness/upstream.ts";
 import { authority, key, signedFields, signedLines } from "./signing.ts";
 
 const host = "127.0.0.1";
@@ -195,6 +196,29 @@ describe("what passes", () => {
     expect(header("host")).toEqual([authority]);
     socket.destroy();
     await listener.close();
+  });
+
+  it("is that the application does not switch protocols: its answer, and the end of the connection", async () => {
+    const plain = await httpUpstream((_, outgoing) => outgoing.writeHead(426, { "x-app": "1" }).end("no"));
+    await listener.close();
+    await start({ app: { host, port: plain.port } });
+    const upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    const { status, text } = await exchange(origin(), `GET /ws HTTP/1.1\r\nHost: vm\r\n${upgrade}${await signedLines("/ws")}\r\n`);
+    expect([status, text.includes("x-app: 1")]).toEqual([426, true]);
+    expect((await exchange(origin(), `GET /ws HTTP/1.1\r\nHost: vm\r\n${upgrade}\r\n`)).status).toBe(403);
+    await plain.close();
+  });
+
+  it("is nothing of a caller that sends bytes which are no request while it gets an answer", async () => {
+    const socket = open(origin());
+    let text = "";
+    socket.on("data", (chunk: Buffer) => (text += chunk.toString("latin1")));
+    socket.write(`GET /events HTTP/1.1\r\nHost: vm\r\n${await signedLines("/events")}\r\n`);
+    await until("the first event", 2_000, async () => text.includes("data: one"));
+    socket.write("\0garbage\r\n\r\n");
+    await until("the end", 2_000, async () => app.last().isOver);
+    expect(text).not.toContain("400");
+    socket.destroy();
   });
 
   it("is 100 Continue, for requests of the mesh", async () => {
