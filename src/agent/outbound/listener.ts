@@ -1,7 +1,7 @@
 import { lookup as lookUp } from "node:dns";
 import { Agent } from "node:http";
 import { Agent as TlsAgent } from "node:https";
-import { connect, type LookupFunction } from "node:net";
+import { connect, isIP, type LookupFunction } from "node:net";
 import type { Duplex } from "node:stream";
 import { type Clock, systemClock } from "#base/clock.ts";
 import { UserError } from "#base/errors.ts";
@@ -55,8 +55,8 @@ const keptMs = 4_000;
 /** Starts it. Rejects with `UserError` for an address that is not loopback and a mesh that is no origin, and when the port is not to be had. */
 export async function startOutbound(options: OutboundOptions): Promise<OutboundListener> {
   const { address = "127.0.0.1", port = defaultPort } = options;
-  if (!isLoopbackName(address)) {
-    const message = `Invalid value '${address}': the outbound listener takes a loopback address only, since anybody could go anywhere by it.`;
+  if (isIP(address) === 0 || !isLoopbackName(address)) {
+    const message = `Invalid value '${address}': the outbound listener takes a loopback address only, such as '127.0.0.1': by any other anybody could go anywhere.`;
     throw new UserError({ code: "invalid", field: "address", message });
   }
   const outbound = new Outbound(options, originOf(options.mesh));
@@ -64,7 +64,7 @@ export async function startOutbound(options: OutboundOptions): Promise<OutboundL
 }
 
 function originOf(text: string): URL {
-  const url = URL.parse(text);
+  const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url && (url.protocol === "http:" || url.protocol === "https:") && url.pathname === "/" && url.username === "") return url;
   throw new UserError({
     code: "invalid",

@@ -49,10 +49,12 @@ export async function startResolver(options: ResolverOptions): Promise<Resolver>
   if (port === 53) throw fault("port", "53", "the resolver never takes the port of the machine's own; choose one above 1023");
   if (!isIPv4(address) || !isLoopbackName(address))
     throw fault("address", address, "must be an IPv4 loopback address, such as '127.0.0.1'");
+  const { meshAddress = "127.0.0.1" } = options;
+  if (!isIPv4(meshAddress)) throw fault("meshAddress", meshAddress, "must be an IPv4 address");
   let self: ResolverAddress = { address, port };
   const forwarder = new Forwarder({
     isMeshName: options.isMeshName,
-    address: options.meshAddress ?? "127.0.0.1",
+    address: meshAddress,
     resolvers: options.resolvers ?? systemResolvers(options.clock ?? systemClock),
     timeoutMs: options.timeoutMs ?? defaultTimeoutMs,
     self: () => self,

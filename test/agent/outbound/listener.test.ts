@@ -176,6 +176,7 @@ describe("loops", () => {
 describe("options", () => {
   it.each([
     ["an address that others can reach", { address: "0.0.0.0" }, "loopback address only"],
+    ["a name, of which it could not tell whether it is its own", { address: "localhost" }, "loopback address only"],
     ["a mesh that is no origin", { mesh: "http://127.0.0.1:1/path" }, "must be an origin"],
   ])("refuse %s", async (_, options, message) => {
     await expect(startOutbound({ port: 0, mesh: "http://127.0.0.1:1", isMeshName: () => false, ...options })).rejects.toThrow(message);
