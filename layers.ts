@@ -27,6 +27,8 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   control: ["control/compiler", "control/validate", "proxy/match", "proxy/filters", "model", "ir", "instances", "base"],
   /** Typed client of the control API. */
   client: ["base"],
+  /** What runs on a VM beside its application. */
+  agent: ["base", "client", "telemetry"],
   /** The emulator: Workers in miniflare, VMs as local processes. */
   dev: ["proxy", "telemetry", "instances", "ir", "client", "base"],
   /** Commands for people and programs; what `analyze` and `explain --file` need of compiler and proxy is pure. */

@@ -3,7 +3,7 @@ import { layers } from "./layers.ts";
 const units = Object.keys(layers);
 
 /** Units that run in workerd: nothing of Node, no ambient clock or randomness. */
-const workerUnits = units.filter((unit) => !["client", "dev", "cli"].includes(unit));
+const workerUnits = units.filter((unit) => !["client", "agent", "dev", "cli"].includes(unit));
 
 const ambient = "inject it from base/ so that tests can decide it";
 const ambientProperties = [

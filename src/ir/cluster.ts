@@ -26,6 +26,8 @@ export interface EndpointGroup {
   readonly endpoints: readonly Endpoint[];
   /** Google's `preference`: PREFERRED groups are filled before the others. */
   readonly preferred?: boolean;
+  /** Name of the secret that requests to these endpoints are signed with, for the inbound listeners of their agents; absent: they are not. */
+  readonly inboundKey?: string;
   /** What the group can take, before the scaler; absent: as much as it has healthy endpoints. */
   readonly capacity?: GroupCapacity;
 }

@@ -5,7 +5,7 @@ import type { VirtualHost } from "./route.ts";
 /** Raised when a reader of the last version could misread a snapshot; readers know this one and the one before. */
 export const schemaVersion = 1;
 
-/** A secret that header values of this service name. */
+/** A secret that header values of this service name, or that its requests are signed with. */
 export interface SecretUse {
   readonly name: string;
   /** Latest enabled version when compiled; null when there is none, which costs 503 on the rules that use it. */

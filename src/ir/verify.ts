@@ -45,7 +45,7 @@ export function verifySnapshot(snapshot: JsonObject): void {
 
 /** Returns the number of endpoints. */
 function verifyCluster(scope: { inspector: Inspector; secrets: ReadonlySet<string> }, cluster: JsonObject): number {
-  const { inspector } = scope;
+  const { inspector, secrets } = scope;
   inspector.name(cluster, "name");
   inspector.oneOf(cluster, "scheme", ["http", "https"]);
   inspector.oneOf(cluster, "transport", transports);
@@ -58,6 +58,8 @@ function verifyCluster(scope: { inspector: Inspector; secrets: ReadonlySet<strin
     inspector.name(group, "group");
     inspector.number(group, "capacityScaler", [0, 1]);
     verifyCapacity(inspector, group);
+    if (group["inboundKey"] !== undefined && !secrets.has(inspector.name(group, "inboundKey")))
+      inspector.fail("inboundKey", "a secret that the snapshot does not list");
     inspector.objects(group, "endpoints", (endpoint) => {
       count += 1;
       inspector.name(endpoint, "instance");

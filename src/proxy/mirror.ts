@@ -10,6 +10,7 @@ import type { RequestBody } from "./upstream/body.ts";
 import { callUpstream } from "./upstream/call.ts";
 import type { HeadSlots } from "./upstream/head-slots.ts";
 import { Lifetime } from "./upstream/lifetime.ts";
+import { signingKeysOf } from "./upstream/signing.ts";
 import type { FetchLike } from "./upstream/transport.ts";
 
 /** Google's `requestMirrorPolicy`: a copy of the request goes to another backend service, and nothing comes of it for the caller. */
@@ -77,10 +78,20 @@ async function send(copy: Copy, { clock, random }: ProxyDependencies): Promise<v
   // A body that no attempt reads to its end never is whole.
   const bytes = await within("the request's body", timeoutMs, () => original.body.whole).catch(() => undefined);
   if (bytes === undefined) return;
+  const body: RequestBody = { forAttempt: () => bytes, isReplayable: false, whole: Promise.resolve(bytes) };
+  const signingKeys = state.inboundKeys && (await signingKeysOf(state.inboundKeys, routed.config.secrets));
+  if (signingKeys && "missing" in signingKeys) return;
+  const call = {
+    state,
+    preference: {},
+    method: routed.view.method,
+    path: decision.target,
+    headers,
+    body,
+    ...(signingKeys && { signingKeys }),
+  };
   const lifetime = new Lifetime({ timeoutMs }, clock, undefined);
   lifetime.sent();
-  const body: RequestBody = { forAttempt: () => bytes, isReplayable: false, whole: Promise.resolve(bytes) };
-  const call = { state, preference: {}, method: routed.view.method, path: decision.target, headers, body };
   const observe = (target: Parameters<Copy["routed"]["recorder"]["mirror"]>[0]): ReturnType<Copy["routed"]["recorder"]["mirror"]> =>
     routed.recorder.mirror(target, state.cluster.name, headers);
   const result = await callUpstream(call, { fetchUpstream, lifetime, clock, random, slots: original.slots, observe });

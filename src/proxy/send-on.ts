@@ -15,6 +15,7 @@ import { discard } from "./upstream/attempt.ts";
 import { type Answered, callUpstream } from "./upstream/call.ts";
 import { deliver, handOver } from "./upstream/deliver.ts";
 import { HeadSlots } from "./upstream/head-slots.ts";
+import { signingKeysOf } from "./upstream/signing.ts";
 import { Lifetime } from "./upstream/lifetime.ts";
 
 /** A request that goes to an upstream, and the upstream's answer on its way back. */
@@ -50,6 +51,9 @@ async function exchange(routed: Routed, dependencies: ProxyDependencies): Promis
   const sources = headerSources(routed, dependencies.options.callerAddress);
   const outcome = applyRequestHeaders(headers, chosen, sources);
   if (outcome.kind === "secret_unavailable") return refuseForSecret(routed, outcome.secret);
+  const { inboundKeys } = routed.state;
+  const signingKeys = inboundKeys && (await signingKeysOf(inboundKeys, routed.config.secrets));
+  if (signingKeys && "missing" in signingKeys) return refuseForSecret(routed, signingKeys.missing);
   askAsTheCaller(headers);
   const body = await requestBody(bodyOf(routed), watcherOf(routed), dependencies.passThrough).catch(() => undefined);
   if (!body) return refuse(routed, "client_closed", "the request's body broke off");
@@ -65,6 +69,7 @@ async function exchange(routed: Routed, dependencies: ProxyDependencies): Promis
     ...(isCarried(view) && { carrier: request }),
     ...(retry && { retry }),
     ...(hedge && { hedge }),
+    ...(signingKeys && { signingKeys }),
   };
   const slots = new HeadSlots();
   mirror(routed, { body, slots, headersFor: (clone) => headersFor(clone, dependencies) }, dependencies);

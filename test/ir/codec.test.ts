@@ -87,6 +87,7 @@ describe("snapshot codec", () => {
     [["virtualHosts", 0, "rules", 0, "requestHeaders", 0, "add", 0], ["x:", "1"], "add[0]: the name is not a header name"],
     [["virtualHosts", 0, "rules", 0, "requestHeaders", 0, "add", 0], ["x"], "add[0]: not a pair of name and value"],
     [["virtualHosts", 0, "rules", 0, "requestHeaders", 0, "add", 0], ["x", [{ secret: "other" }]], 'the secret "other" is not listed'],
+    [["clusters", "cart", "groups", 0, "inboundKey"], "other", "groups[0].inboundKey: a secret that the snapshot does not list"],
     [["clusters", "cart", "groups", 0, "endpoints", 0, "port"], 0, "clusters.cart.groups[0].endpoints[0].port: not a number from 1"],
     [["clusters", "cart", "groups", 0, "endpoints", 0, "address"], "10.0.0.1/evil", 'endpoints[0].address: "10.0.0.1/evil" does not fit'],
     [["clusters", "cart", "groups", 0, "endpoints", 0, "address"], "user@host", "does not fit"],

@@ -120,6 +120,7 @@ export const full: Snapshot = {
           group: "zones/z/instanceGroups/cart",
           capacityScaler: 1,
           preferred: true,
+          inboundKey: "api-key",
           capacity: { mode: "RATE", max: 12.5, perEndpoint: true },
           endpoints: [
             {

@@ -4,6 +4,7 @@ import { secondsNanosToMs } from "#base/duration.ts";
 import type { InstanceReport } from "#instances/group/spec.ts";
 import { backendServices, type BackendService } from "#model/compute/backend-services.ts";
 import { healthChecks } from "#model/compute/health-checks.ts";
+import { inboundKeySecret, type TrafficPolicy } from "#model/wayside/traffic-policies.ts";
 import { warnIgnored, type CompiledBackend, type Context } from "./context.ts";
 import { choiceOf } from "./endpoint-choice.ts";
 import { factsOf } from "./endpoint-facts.ts";
@@ -76,7 +77,8 @@ function compileBackend(context: Context, name: string, key: string): Omit<Compi
   const where = `backendServices/${name}`;
   const policy = trafficPolicyOf(context, key);
   const choice = choiceOf(context, { where, service, policy });
-  const backends = groupsOf(context, { where, service, choice });
+  const inboundKey = inboundKeyOf(context, policy);
+  const backends = groupsOf(context, { where, service, choice, ...(inboundKey !== undefined && { inboundKey }) });
   const cluster: Cluster = {
     name,
     scheme: service.protocol === "HTTPS" ? "https" : "http",
@@ -119,17 +121,26 @@ interface Service {
   readonly where: string;
   readonly service: BackendService;
   readonly choice: Pick<Cluster, "subset" | "slowStart">;
+  readonly inboundKey?: string;
 }
 
-function groupsOf(context: Context, { where, service, choice }: Service): Backend[] {
+function groupsOf(context: Context, { where, service, choice, inboundKey }: Service): Backend[] {
+  const signed = inboundKey === undefined ? {} : { inboundKey };
   return (service.backends ?? []).flatMap((backend, index) => {
     const key = groupKeyOf(context.view, backend.group);
     if (key === undefined) return [];
     const source = groupSource(context.view, key);
     const endpoints = source ? endpointsOf(context, { service, choice }, source) : [];
     const share = shareOf(context, `${where}.backends[${index}]`, backend);
-    return [{ source, group: { group: key, capacityScaler: backend.capacityScaler ?? 1, endpoints, ...share } }];
+    return [{ source, group: { group: key, capacityScaler: backend.capacityScaler ?? 1, endpoints, ...share, ...signed } }];
   });
+}
+
+/** The secret that requests are signed with, noted as one that the proxies need; undefined when they are not signed. */
+function inboundKeyOf(context: Context, { inboundKey }: TrafficPolicy): string | undefined {
+  const secret = inboundKey === undefined ? undefined : inboundKeySecret(inboundKey);
+  if (secret !== undefined) context.secretNames.add(secret);
+  return secret;
 }
 
 /** Google does not let a backend service mix internet endpoints with others. */

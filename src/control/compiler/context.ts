@@ -46,7 +46,7 @@ export function clustersOf(context: Context): Record<string, Cluster> {
   return Object.fromEntries([...context.backends].map(([id, backend]) => [id, backend.cluster]));
 }
 
-/** The secrets that header values name, by name, with the version that is current now. */
+/** The secrets that header values and traffic policies name, by name, with the version that is current now. */
 export function secretsOf(context: Context): SecretUse[] {
   return [...context.secretNames].toSorted().map((name) => ({ name, version: context.view.secretVersion(name) }));
 }

@@ -45,6 +45,7 @@ export const waysideMessages: Messages = {
     panicPercent: "double",
     maxRequestsPerEndpoint: "int32",
     adaptiveConcurrency: "TrafficPolicy.AdaptiveConcurrency",
+    inboundKey: "string",
     hedge: "TrafficPolicy.Hedge",
     rateLimits: "list TrafficPolicy.RateLimit",
   },

@@ -16,6 +16,7 @@ const schema = message({
   panicPercent: number,
   maxRequestsPerEndpoint: number,
   adaptiveConcurrency: message({ minConcurrency: number, maxConcurrency: number }),
+  inboundKey: text,
   hedge: message({ afterMs: number, attempts: number }),
   rateLimits: list(
     message({
@@ -43,6 +44,7 @@ const ofBackends = [
   "panicPercent",
   "maxRequestsPerEndpoint",
   "adaptiveConcurrency",
+  "inboundKey",
 ] as const;
 const ofRoutes = ["hedge", "rateLimits"] as const;
 
@@ -55,7 +57,7 @@ const targets = ["backendServices", "httpRoutes", "grpcRoutes", "urlMaps"];
  * For a backend service: `policy` takes the place of `localityLbPolicy` (PEAK_EWMA, or LEAST_REQUEST with more than two `choices`);
  * `slowStart`; `subset` by labels of instances (of the template, of the registered VM, and an endpoint's annotations), which headers of
  * requests name; `subsetSize`, how many endpoints each proxy uses; `zone`, where the proxies count themselves; `panicPercent`, default 50;
- * `maxRequestsPerEndpoint`; `adaptiveConcurrency`.
+ * `maxRequestsPerEndpoint`; `adaptiveConcurrency`; `inboundKey`, the secret (`secrets/x`) that requests are signed with for inbound listeners.
  * For a route, and all of its rules: `hedge`, `rateLimits`. A limit of scope PROXY, the default, is counted by each proxy for each rule, as
  * `perSecond` and `burst`; one of scope MESH by all proxies for all rules, as `requests` in a `periodSec` of 10 or 60.
  */
@@ -79,6 +81,7 @@ export const trafficPolicies: Kind<TrafficPolicy> = defineKind({
     const { minConcurrency, maxConcurrency } = policy.adaptiveConcurrency ?? {};
     report.range("resource.adaptiveConcurrency.minConcurrency", minConcurrency, [1, 1_000_000]);
     report.range("resource.adaptiveConcurrency.maxConcurrency", maxConcurrency, [minConcurrency ?? 1, 1_000_000]);
+    checkInboundKey(report, policy);
     checkRouteFields(report, policy);
   },
   references: ({ target }) => [{ field: "resource.target", value: target, collections: targets }],
@@ -97,6 +100,17 @@ function checkTarget(report: Report, policy: TrafficPolicy): void {
     const wanted = collection === "backendServices" ? "a route or a URL map" : "a backend service";
     report.invalid(`resource.${field}`, policy[field], `Only a policy whose target is ${wanted} can have it.`);
   }
+}
+
+/** It need not be there yet: until it is, requests cost 503, like those whose headers name it. */
+function checkInboundKey(report: Report, { inboundKey }: TrafficPolicy): void {
+  if (inboundKey !== undefined && inboundKeySecret(inboundKey) === undefined)
+    report.invalid("resource.inboundKey", inboundKey, "Must name a secret, as in 'secrets/x' or 'projects/p/secrets/x'.");
+}
+
+/** Name of the secret that `inboundKey` means; undefined when it is the name of none. */
+export function inboundKeySecret(inboundKey: string): string | undefined {
+  return /^(?:(?:projects\/[a-z0-9:.-]+\/)?secrets\/)?([A-Za-z0-9_-]{1,255})$/.exec(inboundKey)?.[1];
 }
 
 /** What decides which endpoint a request goes to. */

@@ -14,6 +14,8 @@ export interface Target {
   readonly key: string;
   /** `host:port` of a URL; IPv6 addresses in brackets. */
   readonly authority: string;
+  /** `EndpointGroup.inboundKey`. */
+  readonly inboundKey?: string;
   /** What this proxy has seen of it: the same object in every configuration. */
   readonly stats: TargetStats;
 }

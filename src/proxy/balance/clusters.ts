@@ -10,6 +10,7 @@ import { type Caller, type Wish, Wishes } from "./preference.ts";
 import { RetryBudget } from "./retry-budget.ts";
 import { type Memory, Spread } from "./spread.ts";
 import { type AttemptEnd, StatsBook } from "./stats.ts";
+import { inboundKeysOf } from "./inbound-keys.ts";
 import { subsetGroups } from "./subsetting.ts";
 
 /** What a proxy remembers of its backend services from one request to the next, and from one configuration to the next. */
@@ -36,6 +37,8 @@ interface Counts extends Memory {
  */
 export class ClusterState {
   readonly cluster: Cluster;
+  /** Names of the secrets that requests are signed with; undefined: they are not. */
+  readonly inboundKeys: readonly string[] | undefined;
   readonly #countsBodies: boolean;
   readonly #counts: Counts;
   readonly #whole: Spread;
@@ -45,6 +48,7 @@ export class ClusterState {
   /** Called by `ClusterStates`. */
   constructor(cluster: Cluster, counts: Counts, previous?: ClusterState) {
     this.cluster = cluster;
+    this.inboundKeys = inboundKeysOf(cluster);
     this.#countsBodies = countsBodies(cluster);
     this.#counts = counts;
     const { subsetSize } = cluster;

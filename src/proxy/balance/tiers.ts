@@ -120,7 +120,11 @@ function regionOf(zone: string): string {
 
 function tierGroups(parts: readonly Part[], isSprayed: boolean, makeTarget: TargetMaker): TierGroup[] {
   const groups = parts.map(({ group, endpoints }) => {
-    const targetOf = (endpoint: Endpoint): Target => makeTarget(group.group, endpoint);
+    const { inboundKey } = group;
+    const targetOf = (endpoint: Endpoint): Target => {
+      const target = makeTarget(group.group, endpoint);
+      return inboundKey === undefined ? target : { ...target, inboundKey };
+    };
     const healthy = endpoints.filter(({ health }) => health === "HEALTHY").map(targetOf);
     const unhealthy = endpoints.filter(({ health }) => health !== "HEALTHY").map(targetOf);
     return { group, healthy, unhealthy, max: capacityOf(group, endpoints.length, healthy.length) };

@@ -1,5 +1,6 @@
 import type { Clock } from "#base/clock.ts";
 import { Redacted } from "#base/redacted.ts";
+import { importSigningKey, type SigningKey } from "#base/request-signature.ts";
 import { within } from "#base/within.ts";
 import type { SecretUse } from "#ir/snapshot.ts";
 import type { ProxyHost } from "./host.ts";
@@ -17,6 +18,9 @@ const secretTimeoutMs = 2_000;
 const secretsAtOnce = 2;
 /** Longer than KV takes to show a new key everywhere. */
 const previousVersionMs = 120_000;
+
+/** Values outlive the books that they are in. */
+const signingKeys = new WeakMap<Redacted, Promise<SigningKey | undefined>>();
 
 /** The plaintexts that one configuration needs: immutable, and made before the configuration is put in force. */
 export class SecretBook {
@@ -45,6 +49,17 @@ export class SecretBook {
   /** Plaintext of the secret; undefined when it is unavailable. */
   reveal(name: string): string | undefined {
     return this.#entries.get(name)?.value?.reveal();
+  }
+
+  /** The secret as a key that requests are signed with; undefined when it is unavailable, or too short for one. Each version is imported once. */
+  async signingKey(name: string): Promise<SigningKey | undefined> {
+    const value = this.#entries.get(name)?.value;
+    if (!value) return undefined;
+    const known = signingKeys.get(value);
+    if (known) return known;
+    const importing = importSigningKey(value.reveal());
+    signingKeys.set(value, importing);
+    return importing;
   }
 
   /** Whether a version that is asked for is not here, so that it is to be looked for again. */

@@ -4,6 +4,7 @@ import { type Survey, surveyOf } from "#proxy/filters/survey.ts";
 import type { Target } from "../balance/balancer.ts";
 import type { RequestBody } from "./body.ts";
 import type { Lifetime } from "./lifetime.ts";
+import { signedHeaders, type Signing } from "./signing.ts";
 import { type Failure, failureOfError, failureOfStatus, type FetchLike, urlOf } from "./transport.ts";
 
 /** One request to one endpoint. */
@@ -19,6 +20,8 @@ export interface Attempt {
   readonly carrier?: Request;
   /** Time for the head of the response, in milliseconds, from when the whole request is there; 0 or absent: none. */
   readonly perTryTimeoutMs?: number;
+  /** Absent: it goes unsigned. */
+  readonly signing?: Signing;
 }
 
 /** The head of a response is there, and taken out of the runtime. */
@@ -99,10 +102,16 @@ async function resultOf(sending: Sending): Promise<AttemptResult> {
   return result;
 }
 
-function send({ fetchUpstream, attempt, stopper }: Sending): Promise<Response> {
-  const { cluster, target, path, method, headers, body, carrier } = attempt;
-  const { signal, stop } = stopper;
+function send(sending: Sending): Promise<Response> {
+  const { cluster, target, path, method, headers, signing } = sending.attempt;
   const url = urlOf(cluster, target, path);
+  if (!signing) return fetchWith(sending, url, headers);
+  return signedHeaders({ url, method, headers }, signing).then((signed) => fetchWith(sending, url, signed));
+}
+
+function fetchWith({ fetchUpstream, attempt, stopper }: Sending, url: string, headers: Headers): Promise<Response> {
+  const { method, body, carrier } = attempt;
+  const { signal, stop } = stopper;
   const init = { headers, redirect: "manual", signal, encodeResponseBody: "manual" } as const;
   if (carrier) return fetchUpstream(new Request(url, carrier), init);
   return fetchUpstream(url, { ...init, method, body: body.forAttempt(stop) });

@@ -8,6 +8,7 @@ import { type AttemptResult, startAttempt } from "./attempt.ts";
 import type { RequestBody } from "./body.ts";
 import type { HeadSlots } from "./head-slots.ts";
 import type { Lifetime } from "./lifetime.ts";
+import type { SigningKeys } from "./signing.ts";
 import type { FetchLike } from "./transport.ts";
 
 /** The attempts of one request: each is admitted by the cluster's state, sent, and accounted for. */
@@ -25,6 +26,8 @@ export interface Call {
   readonly carrier?: Request;
   readonly retry?: RetryPolicy;
   readonly hedge?: HedgePolicy;
+  /** Those of `state.inboundKeys`; absent where there are none. */
+  readonly signingKeys?: SigningKeys;
 }
 
 export interface CallDependencies {
@@ -87,8 +90,9 @@ export class Attempts {
   }
 
   #start(target: Target, leaveSlot: () => void): Sent {
-    const { clock, fetchUpstream, lifetime, observe } = this.#dependencies;
-    const { state, method, path, headers, body, carrier, retry } = this.#call;
+    const { clock, fetchUpstream, lifetime, observe, random } = this.#dependencies;
+    const { state, method, path, headers, body, carrier, retry, signingKeys } = this.#call;
+    const key = target.inboundKey === undefined ? undefined : signingKeys?.get(target.inboundKey);
     this.#tried.add(target.key);
     const observed = observe(target, this.#sent++);
     const startedAtMs = clock.now();
@@ -100,6 +104,7 @@ export class Attempts {
       headers,
       body,
       ...(carrier && { carrier }),
+      ...(key && { signing: { key, clock, random } }),
       ...(retry?.perTryTimeoutMs !== undefined && { perTryTimeoutMs: retry.perTryTimeoutMs }),
     };
     const { result, stop } = startAttempt(fetchUpstream, attempt, lifetime);

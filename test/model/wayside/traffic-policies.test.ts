@@ -32,6 +32,8 @@ describe("traffic policies", () => {
       maxRequestsPerEndpoint: 5,
       adaptiveConcurrency: { minConcurrency: 2, maxConcurrency: 2 },
     },
+    { name: "p", target, inboundKey: "projects/demo/secrets/cart_key" },
+    { name: "p", target, inboundKey: "secrets/cart-key" },
   ];
   it.each(accepted)("accepts %j", (policy) => expect(faultsOf(trafficPolicies, policy)).toEqual([]));
 
@@ -73,6 +75,16 @@ describe("traffic policies", () => {
     [
       { name: "p", target, subset: { selectors: [{ label: "l", header: "x y" }] } },
       ["Invalid value for field 'resource.subset.selectors[0].header': 'x y'. Must be a valid HTTP header name."],
+    ],
+    [
+      { name: "p", target, inboundKey: "global/secrets/k" },
+      [
+        "Invalid value for field 'resource.inboundKey': 'global/secrets/k'. Must name a secret, as in 'secrets/x' or 'projects/p/secrets/x'.",
+      ],
+    ],
+    [
+      { name: "p", target: route, inboundKey: "secrets/k" },
+      ["Invalid value for field 'resource.inboundKey': 'secrets/k'. Only a policy whose target is a backend service can have it."],
     ],
     [{ name: "p", target, subsetSize: 0 }, ["Invalid value for field 'resource.subsetSize': '0'. Must be greater than or equal to 1"]],
     [{ name: "p", target: route, rateLimits: [{}] }, ["Required field 'resource.rateLimits[0].perSecond' not specified"]],
