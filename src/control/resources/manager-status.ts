@@ -51,6 +51,11 @@ const actionFields: Readonly<Record<CurrentAction, string>> = {
   RECREATING: "recreating",
   DELETING: "deleting",
   VERIFYING: "verifying",
+  RESTARTING: "restarting",
+  STOPPING: "stopping",
+  SUSPENDING: "suspending",
+  STARTING: "starting",
+  RESUMING: "resuming",
 };
 
 /** Every kind of action is answered, as Google does; instances that the group has not begun with yet count as being created. */

@@ -42,7 +42,11 @@ export class Reports {
 
   /** Whether the Project object knows that none of these instances takes requests any more; before that nobody can have let go of them. */
   hasAnnounced(names: readonly string[]): boolean {
-    const staying = new Set(this.#delivered?.report.instances.filter(({ action }) => action !== "DELETING").map(({ name }) => name));
+    const staying = new Set(
+      this.#delivered?.report.instances
+        .filter(({ action, status }) => status === "RUNNING" && action !== "DELETING")
+        .map(({ name }) => name),
+    );
     return this.#delivered !== undefined && names.every((name) => !staying.has(name));
   }
 

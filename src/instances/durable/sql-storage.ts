@@ -36,7 +36,17 @@ export class SqlGroupStorage implements GroupStorage {
     for (const row of this.#storage.sql.exec<{ name: string; value: string }>("SELECT name, value FROM instance ORDER BY name")) {
       instances.set(row.name, JSON.parse(row.value) as Instance);
     }
-    return { sequence, state: { spec: JSON.parse(spec) as GroupSpec, lastId: this.#single("lastId") ?? "0", templates, instances } };
+    const intentsDone = this.#single("intentsDone");
+    const goodTemplates = this.#single("goodTemplates");
+    const state = {
+      spec: JSON.parse(spec) as GroupSpec,
+      lastId: this.#single("lastId") ?? "0",
+      templates,
+      instances,
+      ...(intentsDone !== undefined && { intentsDone: Number(intentsDone) }),
+      ...(goodTemplates !== undefined && { goodTemplates: JSON.parse(goodTemplates) as string[] }),
+    };
+    return { sequence, state };
   }
 
   save(previous: StoredState | undefined, next: StoredState): void {
@@ -44,6 +54,8 @@ export class SqlGroupStorage implements GroupStorage {
       if (!previous) this.#createTables();
       if (previous?.spec !== next.spec) this.#setSingle("spec", JSON.stringify(next.spec));
       if (previous?.lastId !== next.lastId) this.#setSingle("lastId", next.lastId);
+      if (previous?.intentsDone !== next.intentsDone) this.#setSingle("intentsDone", String(next.intentsDone ?? 0));
+      if (previous?.goodTemplates !== next.goodTemplates) this.#setSingle("goodTemplates", JSON.stringify(next.goodTemplates ?? []));
       this.#saveRows({ table: "template", key: "revision" }, previous?.templates, next.templates);
       this.#saveRows({ table: "instance", key: "name" }, previous?.instances, next.instances);
     });

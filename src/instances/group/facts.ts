@@ -2,8 +2,10 @@ import type { FleetState } from "../fleet.ts";
 import { addSignals } from "../scale/samples.ts";
 import { takeCpuTimes } from "../scale/group.ts";
 import { healthAfter, nextProbeAt } from "../health/plan.ts";
+import { drained } from "../rollout/moves.ts";
+import { revisionFor } from "../rollout/plan.ts";
 import { nextId } from "./names.ts";
-import { act, byId, fleetKey, isLeaving, isManaged, probeKey, put, remove } from "./state.ts";
+import { act, byId, fleetKey, isManaged, probeKey, put, remove } from "./state.ts";
 import type { Draft, Fact, Instance } from "./state.ts";
 import { backoffMs, graceMs, listIntervalMs, listRetryMs, provenAliveMs, releasePollMs } from "./times.ts";
 
@@ -52,22 +54,21 @@ function takeCreateFailure(draft: Draft, instance: Instance | undefined, error: 
 }
 
 function takeDeleted(draft: Draft, instance: Instance | undefined): void {
-  if (instance?.phase.is === "ending") return remove(draft, instance.name);
-  if (instance?.phase.is !== "replacing") return;
+  const phase = instance?.phase;
+  if (phase?.is === "ending") return remove(draft, instance?.name ?? "");
+  if (instance && phase?.is === "halting") {
+    return put(draft, { ...instance, address: "", health: {}, phase: { is: "halted", suspended: phase.suspends } });
+  }
+  if (!instance || phase?.is !== "replacing") return;
+  const made = { is: "creating", again: true, started: false, dueAtMs: phase.restartAtMs } as const;
+  if (phase.restarts === true) return put(draft, { ...instance, address: "", health: {}, phase: { ...made, as: "RESTARTING" } });
   draft.lastId = nextId(draft.lastId, draft.now, draft.random);
-  put(draft, {
-    ...instance,
-    id: draft.lastId,
-    createdAtMs: draft.now,
-    address: "",
-    health: {},
-    phase: { is: "creating", again: true, started: false, dueAtMs: instance.phase.restartAtMs },
-  });
+  put(draft, { ...instance, id: draft.lastId, createdAtMs: draft.now, address: "", health: {}, phase: made });
 }
 
 function takeDeleteFailure(draft: Draft, instance: Instance | undefined, error: string): void {
   const phase = instance?.phase;
-  if (!instance || (phase?.is !== "ending" && phase?.is !== "replacing")) return;
+  if (!instance || (phase?.is !== "ending" && phase?.is !== "replacing" && phase?.is !== "halting")) return;
   put(draft, { ...instance, lastError: error, phase: { ...phase, dueAtMs: draft.now + backoffMs(1) } });
 }
 
@@ -75,8 +76,10 @@ function takeDeleteFailure(draft: Draft, instance: Instance | undefined, error: 
 function takeExit(draft: Draft, instance: Instance | undefined, lastError: string): void {
   if (!instance || !isManaged(instance)) return;
   const { phase } = instance;
-  if (phase.is === "draining") return put(draft, { ...instance, phase: { is: "ending", dueAtMs: draft.now } });
+  if (phase.is === "draining") return put(draft, drained(draft, instance, phase.then));
   if (phase.is !== "running" && phase.is !== "creating") return;
+  if (draft.spec.managed?.repair?.onFailure === false)
+    return put(draft, { ...instance, lastError, phase: { is: "halted", suspended: false, failed: true } });
   replace(draft, instance, { ended: true, lastError });
 }
 
@@ -91,6 +94,7 @@ export function replace(draft: Draft, instance: Instance, why: { readonly ended:
   const restartAtMs = draft.now + backoffMs(failures);
   const replacing: Instance = {
     ...instance,
+    ...(draft.spec.managed?.repair?.updates === true && { templateRevision: revisionFor(draft, instance) }),
     failures,
     lastError: why.lastError,
     phase: { is: "replacing", ended: why.ended, dueAtMs: draft.now, restartAtMs },
@@ -104,6 +108,10 @@ function takeList(draft: Draft, states: readonly FleetState[], askedAtMs: number
   draft.listDueAtMs = draft.now + listIntervalMs(draft.spec);
   takeCpuTimes(draft, states);
   const listed = new Map(states.map((state) => [state.id, state]));
+  for (const { id, name, phase } of [...draft.instances.values()]) {
+    // What was given away runs on until it ends.
+    if (phase.is === "abandoned" && !listed.delete(id)) remove(draft, name);
+  }
   for (const instance of [...draft.instances.values()].filter(isManaged)) {
     const state = listed.get(instance.id);
     listed.delete(instance.id);
@@ -126,7 +134,7 @@ function startedBefore(instance: Instance, askedAtMs: number): boolean {
 
 /** The fleet does not know it: the host was started anew. Nothing speaks against the instance, so nothing is counted against it. */
 function takeLoss(draft: Draft, instance: Instance): void {
-  if (isLeaving(instance)) return put(draft, { ...instance, phase: { is: "ending", dueAtMs: draft.now } });
+  if (instance.phase.is === "draining") return put(draft, drained(draft, instance, instance.phase.then));
   const phase = { is: "replacing", ended: true, dueAtMs: draft.now, restartAtMs: draft.now } as const;
   put(draft, { ...instance, lastError: "the VM was lost with its host", phase });
 }

@@ -1,3 +1,4 @@
+import { drained } from "../rollout/moves.ts";
 import { replace } from "./facts.ts";
 import { act, countInFlight, fleetKey, isManaged, put, remove, wakeBy } from "./state.ts";
 import type { Draft, Instance, Phase } from "./state.ts";
@@ -19,7 +20,11 @@ export function planInstance(draft: Draft, instance: Instance): void {
       return drain(draft, instance, phase);
     case "replacing":
     case "ending":
+    case "halting":
       return end(draft, instance, phase);
+    case "halted":
+    case "abandoned":
+      return undefined;
   }
 }
 
@@ -43,7 +48,7 @@ function verify(draft: Draft, instance: Instance, phase: Extract<Phase, { is: "r
     if (!phase.verified) put(draft, { ...instance, phase: { ...phase, verified: true } });
     return;
   }
-  if (!healing || health === "UNKNOWN") return;
+  if (!healing || health === "UNKNOWN" || draft.spec.managed?.repair?.onFailedHealthCheck === false) return;
   const toleratedUntilMs = phase.verified ? draft.now : phase.sinceMs + healing.initialDelayMs;
   if (toleratedUntilMs > draft.now) return wakeBy(draft, toleratedUntilMs);
   const lastError = `the autohealing health check ${healing.probeId} found the VM ${health}`;
@@ -58,15 +63,16 @@ function drain(draft: Draft, instance: Instance, phase: Extract<Phase, { is: "dr
     if (phase.endAtMs === undefined) put(draft, { ...instance, phase: { ...phase, endAtMs } });
     return wakeBy(draft, endAtMs);
   }
-  const ending: Instance = { ...instance, phase: { is: "ending", dueAtMs: draft.now } };
+  const ending = drained(draft, instance, phase.then);
   put(draft, ending);
   planInstance(draft, ending);
 }
 
 /** Where no fleet made it, there is no process to end. */
-function end(draft: Draft, instance: Instance, phase: Extract<Phase, { is: "ending" | "replacing" }>): void {
+function end(draft: Draft, instance: Instance, phase: Extract<Phase, { is: "ending" | "replacing" | "halting" }>): void {
   if (!draft.hasFleet) {
     if (phase.is === "ending") remove(draft, instance.name);
+    else if (phase.is === "halting") put(draft, { ...instance, phase: { is: "halted", suspended: phase.suspends } });
     return;
   }
   if (phase.dueAtMs > draft.now) return wakeBy(draft, phase.dueAtMs);
@@ -107,8 +113,12 @@ function mended(draft: Draft, phase: Phase): Phase {
   const { now } = draft;
   const latestDueMs = now + longestBackoffMs;
   switch (phase.is) {
+    case "halted":
+    case "abandoned":
+      return phase;
     case "creating":
     case "ending":
+    case "halting":
       return phase.dueAtMs > latestDueMs ? { ...phase, dueAtMs: latestDueMs } : phase;
     case "replacing":
       if (phase.dueAtMs <= latestDueMs && phase.restartAtMs <= latestDueMs) return phase;
@@ -124,5 +134,5 @@ function mendedDrain(draft: Draft, phase: Extract<Phase, { is: "draining" }>): P
   const sinceMs = Math.min(phase.sinceMs, draft.now);
   const endAtMs = phase.endAtMs === undefined ? undefined : Math.min(phase.endAtMs, draft.now + graceMs(draft.spec));
   if (sinceMs === phase.sinceMs && endAtMs === phase.endAtMs) return phase;
-  return { is: "draining", sinceMs, ...(endAtMs === undefined ? {} : { endAtMs }) };
+  return { ...phase, sinceMs, ...(endAtMs === undefined ? {} : { endAtMs }) };
 }

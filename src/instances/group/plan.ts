@@ -1,8 +1,10 @@
+import { planIntents } from "../rollout/intents.ts";
+import { forgetTemplates, planSize } from "../rollout/plan.ts";
+import { planAutoscaling } from "../scale/group.ts";
 import { take } from "./facts.ts";
 import { mendTimes, planInstance, planList, planRelease } from "./lifecycle.ts";
+import { planMembers } from "./members.ts";
 import { forgetHealth, planProbes } from "./probing.ts";
-import { forgetTemplates, planMembers, planSize } from "./size.ts";
-import { planAutoscaling } from "../scale/group.ts";
 import { closeDraft, isManaged, openDraft, wakeBy } from "./state.ts";
 import type { Action, Context, Fact, GroupState } from "./state.ts";
 import { watchdogMs } from "./times.ts";
@@ -21,6 +23,7 @@ export function plan(state: GroupState, facts: readonly Fact[], context: Context
   mendTimes(draft);
   for (const fact of facts) take(draft, fact);
   planMembers(draft);
+  planIntents(draft);
   planSize(draft);
   for (const instance of [...draft.instances.values()].filter(isManaged)) planInstance(draft, instance);
   planRelease(draft);

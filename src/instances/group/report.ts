@@ -1,21 +1,26 @@
 import type { CurrentAction, GroupReport, HealthState, InstanceReport, InstanceStatus } from "./spec.ts";
-import { isLeaving } from "./state.ts";
-import type { GroupState, Instance } from "./state.ts";
+import { updateOf } from "../rollout/progress.ts";
+import { isStaying } from "./state.ts";
+import type { Afterwards, GroupState, Instance } from "./state.ts";
 
 /** What a group tells the Project object, all but the sequence number. Instances are sorted by name, so that equal states give equal reports. */
 export function describe(state: GroupState): Omit<GroupReport, "sequence"> {
-  const { spec } = state;
+  const { spec, intentsDone, goodTemplates } = state;
   const scaling = state.memory.scaling.report;
-  const instances = [...state.instances.values()].map((instance) => describeInstance(state, instance));
+  const present = [...state.instances.values()].filter(({ phase }) => phase.is !== "abandoned");
+  const instances = present.map((instance) => describeInstance(state, instance));
   instances.sort((a, b) => (a.name < b.name ? -1 : 1));
-  const staying = instances.filter((instance) => instance.action !== "DELETING").length;
-  const sized = spec.kind !== "managed" || staying === spec.managed?.targetSize;
+  const update = spec.kind === "managed" ? updateOf(state) : undefined;
+  const sized = spec.kind !== "managed" || present.filter(isStaying).length === spec.managed?.targetSize;
   return {
     key: spec.key,
     specVersion: spec.version,
-    isStable: sized && instances.every((each) => each.action === "NONE"),
+    isStable: sized && update === undefined && instances.every((each) => each.action === "NONE"),
     instances,
     ...(scaling && { scaling }),
+    ...(update && { update }),
+    ...(intentsDone !== undefined && { intentsDone }),
+    ...(goodTemplates && { goodTemplates }),
   };
 }
 
@@ -36,24 +41,40 @@ function describeInstance(state: GroupState, instance: Instance): InstanceReport
 }
 
 /** Google's two words for a phase: what the group does to the instance, and how the VM itself is. */
-function shownPhase(instance: Instance): { readonly action: CurrentAction; readonly status: InstanceStatus } {
-  const { phase } = instance;
+function shownPhase({ phase }: Instance): { readonly action: CurrentAction; readonly status: InstanceStatus } {
   switch (phase.is) {
     case "creating":
-      return { action: phase.again ? "RECREATING" : "CREATING", status: phase.started ? "STAGING" : "PROVISIONING" };
+      return { action: phase.as ?? (phase.again ? "RECREATING" : "CREATING"), status: phase.started ? "STAGING" : "PROVISIONING" };
     case "running":
       return { action: phase.verified ? "NONE" : "VERIFYING", status: "RUNNING" };
     case "replacing":
-      return { action: "RECREATING", status: phase.ended ? "TERMINATED" : "STOPPING" };
+      return { action: phase.restarts === true ? "RESTARTING" : "RECREATING", status: phase.ended ? "TERMINATED" : "STOPPING" };
     case "draining":
+      return { action: afterwards(phase.then), status: phase.then?.to === "halt" && phase.then.suspends ? "SUSPENDING" : "STOPPING" };
     case "ending":
       return { action: "DELETING", status: "STOPPING" };
+    case "halting":
+      return phase.suspends ? { action: "SUSPENDING", status: "SUSPENDING" } : { action: "STOPPING", status: "STOPPING" };
+    case "halted":
+      return { action: "NONE", status: phase.failed === true ? "TERMINATED" : phase.suspended ? "SUSPENDED" : "STOPPED" };
+    case "abandoned":
+      return { action: "NONE", status: "RUNNING" };
   }
 }
 
+function afterwards(then: Afterwards | undefined): CurrentAction {
+  if (!then) return "DELETING";
+  if (then.to === "halt") return then.suspends ? "SUSPENDING" : "STOPPING";
+  return then.restarts ? "RESTARTING" : "RECREATING";
+}
+
 function shownHealth(state: GroupState, instance: Instance): Record<string, HealthState> {
-  const health = (id: string): HealthState => (isLeaving(instance) ? "DRAINING" : (instance.health[id] ?? "UNKNOWN"));
+  const health = (id: string): HealthState => (isGoing(instance) ? "DRAINING" : (instance.health[id] ?? "UNKNOWN"));
   return Object.fromEntries(state.spec.probes.map((probe) => [probe.id, health(probe.id)]));
+}
+
+function isGoing({ phase }: Instance): boolean {
+  return phase.is === "draining" || phase.is === "ending" || phase.is === "halting";
 }
 
 function healthySince(state: GroupState, { health, healthySinceMs = {} }: Instance): Pick<InstanceReport, "healthySinceMs"> {

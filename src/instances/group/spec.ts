@@ -34,6 +34,42 @@ export interface TemplateSpec {
   readonly machineType: string;
 }
 
+/** How far an update of an instance goes, each including those before it (Google's `minimalAction`). */
+export type UpdateAction = "NONE" | "REFRESH" | "RESTART" | "REPLACE";
+
+/** Google's `updatePolicy`, with percentages resolved. */
+export interface UpdateSpec {
+  readonly type: "PROACTIVE" | "OPPORTUNISTIC";
+  readonly method: "SUBSTITUTE" | "RECREATE";
+  readonly minimalAction: UpdateAction;
+  readonly mostDisruptive: UpdateAction;
+  /** How many instances an update may make beyond the size; those that it takes out count until they are gone. */
+  readonly maxSurge: number;
+  /** How many of the wanted instances may be unavailable by an update's doing. */
+  readonly maxUnavailable: number;
+}
+
+/** Google's `instanceLifecyclePolicy`. */
+export interface RepairSpec {
+  /** Whether an instance that ended by itself is made again. */
+  readonly onFailure: boolean;
+  readonly onFailedHealthCheck: boolean;
+  /** Whether a repaired instance gets the wanted version. */
+  readonly updates: boolean;
+}
+
+/** What a verb of the manager asks of single instances. */
+export type Intent = { readonly id: number } & (
+  | { readonly kind: "recreate" | "delete" | "abandon" | "create" | "stop" | "suspend" | "start"; readonly names: readonly string[] }
+  /** `names` absent: all of them. */
+  | {
+      readonly kind: "update";
+      readonly names?: readonly string[];
+      readonly minimalAction: UpdateAction;
+      readonly mostDisruptive: UpdateAction;
+    }
+);
+
 /** Members of groups that nobody manages: registered VMs and attached network endpoints. */
 export interface MemberSpec {
   readonly name: string;
@@ -58,19 +94,47 @@ export interface GroupSpec {
   readonly managed?: {
     readonly baseInstanceName: string;
     readonly targetSize: number;
+    /** Of the version without a target size: what is left over gets it. */
     readonly template: TemplateSpec;
+    /** The other versions, each for so many instances (Google's canaries). */
+    readonly canaries?: readonly { readonly template: TemplateSpec; readonly size: number }[];
+    /** Absent: OPPORTUNISTIC, and what is made new gets the wanted version. */
+    readonly update?: UpdateSpec;
     readonly autoHealing?: { readonly probeId: string; readonly initialDelayMs: number };
     readonly autoscaling?: AutoscalingSpec;
+    /** Absent: Google's defaults, REPAIR and an unchanged version. */
+    readonly repair?: RepairSpec;
+    /** What was asked of single instances, oldest first; each is carried out once, by its id. */
+    readonly intents?: readonly Intent[];
   };
   /** Of kinds unmanaged and endpoints. */
   readonly members?: readonly MemberSpec[];
 }
 
 /** Google's `instanceStatus`, as far as instances here go through it. */
-export type InstanceStatus = "PROVISIONING" | "STAGING" | "RUNNING" | "STOPPING" | "TERMINATED" | "REPAIRING";
+export type InstanceStatus =
+  | "PROVISIONING"
+  | "STAGING"
+  | "RUNNING"
+  | "STOPPING"
+  | "STOPPED"
+  | "SUSPENDING"
+  | "SUSPENDED"
+  | "TERMINATED"
+  | "REPAIRING";
 
 /** Google's `currentAction`. */
-export type CurrentAction = "NONE" | "CREATING" | "RECREATING" | "DELETING" | "VERIFYING";
+export type CurrentAction =
+  | "NONE"
+  | "CREATING"
+  | "RECREATING"
+  | "RESTARTING"
+  | "DELETING"
+  | "VERIFYING"
+  | "STOPPING"
+  | "SUSPENDING"
+  | "STARTING"
+  | "RESUMING";
 
 export type HealthState = "HEALTHY" | "UNHEALTHY" | "DRAINING" | "TIMEOUT" | "UNKNOWN";
 
@@ -103,6 +167,20 @@ export interface GroupReport {
   readonly instances: readonly InstanceReport[];
   /** Of a group with an autoscaler: what that says of the size of this specification. */
   readonly scaling?: ScalingReport;
+  /** Of an update under way. */
+  readonly update?: UpdateReport;
+  /** Id of the last intent that was carried out. */
+  readonly intentsDone?: number;
+  /** `instanceTemplates/name` of versions that all instances had come to run and be healthy with, the latest last. */
+  readonly goodTemplates?: readonly string[];
+}
+
+export interface UpdateReport {
+  /** How many instances have the version that they are to have. */
+  readonly updated: number;
+  readonly size: number;
+  /** Why it does not go on at the moment, one sentence for each reason. */
+  readonly waits: readonly string[];
 }
 
 /** The Project object, as a group sees it (Durable Object RPC). */

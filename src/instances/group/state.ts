@@ -10,18 +10,54 @@ import type { GroupSpec, HealthState, ProbeSpec, TemplateSpec } from "./spec.ts"
 
 /**
  * Where an instance is in its life. Times are due times in milliseconds since the epoch.
- *   creating → running ⇄ replacing → creating …        running → draining → ending → (gone)
+ *   creating → running ⇄ replacing → creating …        running → draining → ending → (gone), or replacing, or halting → halted → creating
  */
 export type Phase =
-  /** To be made in the fleet. `started`: a call to make it has been sent. `again`: it takes the place of one that ended. */
-  | { readonly is: "creating"; readonly again: boolean; readonly started: boolean; readonly dueAtMs: number }
+  /**
+   * To be made in the fleet. `started`: a call to make it has been sent. `again`: it takes the place of one that ended. `as`: where it is
+   * neither made for the first time nor recreated.
+   */
+  | {
+      readonly is: "creating";
+      readonly again: boolean;
+      readonly started: boolean;
+      readonly dueAtMs: number;
+      readonly as?: "RESTARTING" | "STARTING" | "RESUMING";
+    }
   /** `verified`: it has been HEALTHY for autohealing once, or nothing asks that of it. */
   | { readonly is: "running"; readonly sinceMs: number; readonly verified: boolean }
   /** What is left of it is removed from the fleet; then it is made again, not before `restartAtMs`. `ended`: by itself, else as unhealthy. */
-  | { readonly is: "replacing"; readonly ended: boolean; readonly dueAtMs: number; readonly restartAtMs: number }
-  /** Out of the endpoints. With `endAtMs` no proxy sends to it any more and only requests in flight are waited for. */
-  | { readonly is: "draining"; readonly sinceMs: number; readonly endAtMs?: number }
-  | { readonly is: "ending"; readonly dueAtMs: number };
+  | {
+      readonly is: "replacing";
+      readonly ended: boolean;
+      readonly dueAtMs: number;
+      readonly restartAtMs: number;
+      /** It stays the same VM, with its id (Google's RESTART). */
+      readonly restarts?: boolean;
+    }
+  /**
+   * Out of the endpoints. With `endAtMs` no proxy sends to it any more and only requests in flight are waited for. `then` absent: it goes for
+   * good.
+   */
+  | {
+      readonly is: "draining";
+      readonly sinceMs: number;
+      readonly endAtMs?: number;
+      readonly then?: Afterwards;
+      readonly byUpdate?: boolean;
+    }
+  | { readonly is: "ending"; readonly dueAtMs: number; readonly byUpdate?: boolean }
+  /** Its process is being ended, and the instance kept. */
+  | { readonly is: "halting"; readonly dueAtMs: number; readonly suspends: boolean }
+  /** `failed`: it ended by itself, and is not repaired. */
+  | { readonly is: "halted"; readonly suspended: boolean; readonly failed?: boolean }
+  /** Runs on, and is the group's no more. */
+  | { readonly is: "abandoned" };
+
+/** What becomes of an instance that is drained and stays the group's. */
+export type Afterwards =
+  | { readonly to: "again"; readonly revision: number; readonly restarts: boolean }
+  | { readonly to: "halt"; readonly suspends: boolean };
 
 export interface Instance {
   readonly name: string;
@@ -58,8 +94,12 @@ export interface GroupState {
   readonly spec: GroupSpec;
   /** Highest id given so far. */
   readonly lastId: string;
-  /** By revision, the highest being that of the specification; an older one is kept while an instance is made from it. */
+  /** By revision; those of the specification, and others while an instance is made from them. */
   readonly templates: ReadonlyMap<number, TemplateSpec>;
+  /** Id of the last intent that was carried out. */
+  readonly intentsDone?: number;
+  /** See `GroupReport`. */
+  readonly goodTemplates?: readonly string[];
   /** By name. The same map means that nothing of any instance has changed. */
   readonly instances: ReadonlyMap<string, Instance>;
   readonly memory: Memory;
@@ -111,6 +151,8 @@ export interface Draft extends Context {
   readonly spec: GroupSpec;
   lastId: string;
   templates: ReadonlyMap<number, TemplateSpec>;
+  intentsDone: number;
+  goodTemplates: readonly string[];
   instances: ReadonlyMap<string, Instance>;
   /** The copy that `instances` is once something has changed. */
   changed?: Map<string, Instance>;
@@ -128,24 +170,27 @@ const emptyMemory: Memory = { inFlight: new Set(), probes: new Map(), listDueAtM
 /** A group under a new specification; the first one makes the group, and what is in memory alone starts empty. */
 export function withSpec(state: Omit<GroupState, "memory"> | GroupState | undefined, spec: GroupSpec): GroupState {
   return {
+    ...state,
     spec,
     lastId: state?.lastId ?? "0",
-    templates: withTemplate(state?.templates ?? new Map<number, TemplateSpec>(), spec.managed?.template),
+    templates: withTemplates(state?.templates ?? new Map<number, TemplateSpec>(), spec),
     instances: state?.instances ?? new Map<string, Instance>(),
     memory: state && "memory" in state ? state.memory : emptyMemory,
   };
 }
 
-/** A template that differs from the newest gets the next revision. */
-function withTemplate(templates: GroupState["templates"], template: TemplateSpec | undefined): GroupState["templates"] {
-  const newest = newestRevision(templates);
-  if (!template || sameJson(templates.get(newest), template)) return templates;
-  return new Map(templates).set(newest + 1, template);
+/** Every template of the specification has a revision; one that is not there yet gets the next. */
+function withTemplates(templates: GroupState["templates"], { managed }: GroupSpec): GroupState["templates"] {
+  let all = templates;
+  for (const template of managed ? [managed.template, ...(managed.canaries ?? []).map((canary) => canary.template)] : []) {
+    if (revisionOf(all, template) === undefined) all = new Map(all).set(Math.max(0, ...all.keys()) + 1, template);
+  }
+  return all;
 }
 
-/** Revision of the template that new instances are made from. */
-export function newestRevision(templates: GroupState["templates"]): number {
-  return Math.max(0, ...templates.keys());
+/** The newest revision that is this template. */
+export function revisionOf(templates: GroupState["templates"], template: TemplateSpec): number | undefined {
+  return [...templates].findLast(([, known]) => sameJson(known, template))?.[0];
 }
 
 export function openDraft(state: GroupState, context: Context): Draft {
@@ -155,6 +200,8 @@ export function openDraft(state: GroupState, context: Context): Draft {
     spec: state.spec,
     lastId: state.lastId,
     templates: state.templates,
+    intentsDone: state.intentsDone ?? 0,
+    goodTemplates: state.goodTemplates ?? [],
     instances: state.instances,
     inFlight: new Set(memory.inFlight),
     probes: new Map(memory.probes),
@@ -167,8 +214,16 @@ export function openDraft(state: GroupState, context: Context): Draft {
 }
 
 export function closeDraft(draft: Draft): GroupState {
-  const { spec, lastId, templates, instances, inFlight, probes, listDueAtMs, releaseDueAtMs, scaling } = draft;
-  return { spec, lastId, templates, instances, memory: { inFlight, probes, listDueAtMs, releaseDueAtMs, scaling } };
+  const { spec, lastId, templates, instances, inFlight, probes, listDueAtMs, releaseDueAtMs, intentsDone, goodTemplates, scaling } = draft;
+  return {
+    spec,
+    lastId,
+    templates,
+    instances,
+    ...(intentsDone > 0 && { intentsDone }),
+    ...(goodTemplates.length > 0 && { goodTemplates }),
+    memory: { inFlight, probes, listDueAtMs, releaseDueAtMs, scaling },
+  };
 }
 
 function changing(draft: Draft): Map<string, Instance> {
@@ -223,10 +278,18 @@ export function countInFlight(draft: Draft, word: "fleet" | "probe"): number {
 
 /** Whether the group makes and ends this instance itself. */
 export function isManaged(instance: Instance): boolean {
-  return instance.templateRevision !== undefined;
+  return instance.templateRevision !== undefined && instance.phase.is !== "abandoned";
 }
 
 /** Whether the instance is on its way out. */
-export function isLeaving(instance: Instance): boolean {
-  return instance.phase.is === "draining" || instance.phase.is === "ending";
+export function isLeaving({ phase }: Instance): boolean {
+  return phase.is === "ending" || (phase.is === "draining" && phase.then === undefined);
+}
+
+/** Whether it counts among those that the group is to have: managed, not on its way out, neither stopped nor about to be. */
+export function isStaying(instance: Instance): boolean {
+  const { phase } = instance;
+  const halts =
+    (phase.is === "halted" && phase.failed !== true) || phase.is === "halting" || (phase.is === "draining" && phase.then?.to === "halt");
+  return isManaged(instance) && !isLeaving(instance) && !halts;
 }

@@ -1,0 +1,192 @@
+import { freeName, nextId } from "../group/names.ts";
+import type { GroupSpec, UpdateAction, UpdateSpec } from "../group/spec.ts";
+import { isManaged, isStaying, put, revisionOf } from "../group/state.ts";
+import type { Draft, Instance } from "../group/state.ts";
+import { actionFor, neededAction } from "./actions.ts";
+import { again, leave } from "./moves.ts";
+import { type Difference, differenceOf, isAvailable, isReached, versionsOf } from "./versions.ts";
+
+/** Brings a managed group to its size and its versions: who is made, who goes, and who is updated where it is. */
+
+type Managed = NonNullable<GroupSpec["managed"]>;
+
+/** Without a policy nothing is updated by itself. */
+const opportunistic: UpdateSpec = {
+  type: "OPPORTUNISTIC",
+  method: "SUBSTITUTE",
+  minimalAction: "REPLACE",
+  mostDisruptive: "REPLACE",
+  maxSurge: 1,
+  maxUnavailable: 1,
+};
+
+/** An instance that is to become another version, and how. */
+export interface Outdated {
+  readonly instance: Instance;
+  readonly action: UpdateAction;
+}
+
+/** A group that is managed no longer keeps none of its instances. */
+export function planSize(draft: Draft): void {
+  const managed = draft.spec.kind === "managed" ? draft.spec.managed : undefined;
+  if (managed) return planManaged(draft, managed);
+  for (const instance of draft.instances.values()) {
+    if (isStaying(instance) || instance.phase.is === "halted") leave(draft, instance);
+  }
+}
+
+function planManaged(draft: Draft, managed: Managed): void {
+  const update = managed.update ?? opportunistic;
+  const staying = inOrderOfLoss(draft);
+  const difference = differenceOf(versionsOf(draft), staying);
+  const outdated = update.type === "PROACTIVE" ? outdatedOf(draft, difference, update) : [];
+  const replaced = outdated.filter(({ action }) => action === "REPLACE" && update.method === "SUBSTITUTE");
+  const over = staying.length - managed.targetSize - (replaced.length > 0 ? update.maxSurge : 0);
+  if (over > 0) {
+    for (const victim of staying.slice(0, over)) leave(draft, victim);
+    // What is wanted of those that are left depends on who they are.
+    return planManaged(draft, managed);
+  }
+  const missing = [...difference.missing];
+  const room = new Room(draft, { update, staying, size: managed.targetSize });
+  for (const { instance, action } of outdated) {
+    if (action === "REPLACE" && update.method === "SUBSTITUTE") continue;
+    if (action === "NONE" || action === "REFRESH") put(draft, { ...instance, templateRevision: missing.shift() ?? 0 });
+    else if (room.take(instance)) again(draft, instance, { revision: missing.shift() ?? 0, restarts: action === "RESTART" });
+  }
+  const wanted = Math.max(0, managed.targetSize - staying.length) + replaced.length;
+  const allowed = managed.targetSize + update.maxSurge - staying.length - leavingByUpdate(draft);
+  for (let made = 0; made < Math.min(wanted, allowed) && missing.length > 0; made++)
+    grow(draft, managed.baseInstanceName, missing.shift() ?? 0);
+  for (const { instance } of replaced) if (room.take(instance)) leave(draft, instance, { byUpdate: true });
+  noteGood(draft, managed);
+}
+
+/** Those whose version is another than the wanted one, and may be updated as far as it takes; those first whose loss costs least. */
+export function outdatedOf(
+  draft: Draft,
+  { missing, surplus }: Difference,
+  bounds: Pick<UpdateSpec, "minimalAction" | "mostDisruptive">,
+): Outdated[] {
+  // More of a version than is wanted, and nothing wanted in its place, is a matter of the size.
+  return surplus.slice(0, missing.length).flatMap((instance, index) => {
+    const from = draft.templates.get(instance.templateRevision ?? 0);
+    const to = draft.templates.get(missing[index] ?? 0);
+    const action = to && actionFor(neededAction(from, to), bounds);
+    return action === undefined ? [] : [{ instance, action }];
+  });
+}
+
+/** How many more instances an update may take out at this moment. */
+class Room {
+  readonly #draft: Draft;
+  /** Available instances above the least that there must be. */
+  #spare: number;
+  /** Instances that are unavailable anyway: these may go beyond what is spare, but not all at once. */
+  #pace: number;
+
+  constructor(draft: Draft, { update, staying, size }: { update: UpdateSpec; staying: readonly Instance[]; size: number }) {
+    this.#draft = draft;
+    const wanted = new Set(versionsOf(draft).map(({ revision }) => revision));
+    const available = staying.filter((instance) => isAvailable(draft, instance));
+    const arriving = staying.filter((instance) => wanted.has(instance.templateRevision ?? 0) && !isAvailable(draft, instance));
+    this.#spare = available.length - Math.max(0, size - update.maxUnavailable);
+    this.#pace = Math.max(1, update.maxSurge + update.maxUnavailable) - arriving.length - leavingByUpdate(draft);
+  }
+
+  /** Whether this one may be taken out; if so, it is counted. */
+  take(instance: Instance): boolean {
+    if (isAvailable(this.#draft, instance)) {
+      if (this.#spare <= 0) return false;
+      this.#spare -= 1;
+    } else {
+      if (this.#pace <= 0) return false;
+      this.#pace -= 1;
+    }
+    return true;
+  }
+}
+
+function leavingByUpdate({ instances }: Draft): number {
+  let count = 0;
+  for (const { phase } of instances.values()) if ((phase.is === "draining" || phase.is === "ending") && phase.byUpdate === true) count++;
+  return count;
+}
+
+/** Makes one more instance; `name` where the caller chose it. */
+export function grow(draft: Draft, baseInstanceName: string, revision: number, name?: string): void {
+  draft.lastId = nextId(draft.lastId, draft.now, draft.random);
+  put(draft, {
+    name: name ?? freeName(baseInstanceName, draft.instances, draft.random),
+    id: draft.lastId,
+    createdAtMs: draft.now,
+    phase: { is: "creating", again: false, started: false, dueAtMs: draft.now },
+    address: "",
+    templateRevision: revision,
+    health: {},
+    failures: 0,
+  });
+}
+
+/**
+ * Google names what counts (status, health, template version) and leaves the order open. Ours takes least away: first what does not run yet, then
+ * what is unhealthy, then what is not known to be healthy, then what another version than the wanted ones made; among equals the youngest.
+ */
+export function inOrderOfLoss(draft: Draft): Instance[] {
+  const wanted = new Set(versionsOf(draft).map(({ revision }) => revision));
+  const worth = (instance: Instance): number => {
+    if (instance.phase.is !== "running") return 0;
+    const states = draft.spec.probes.map((probe) => instance.health[probe.id] ?? "UNKNOWN");
+    if (states.some((state) => state === "UNHEALTHY" || state === "TIMEOUT")) return 1;
+    if (states.some((state) => state !== "HEALTHY")) return 2;
+    return wanted.has(instance.templateRevision ?? 0) ? 4 : 3;
+  };
+  return [...draft.instances.values()]
+    .filter(isStaying)
+    .map((instance) => ({ instance, worth: worth(instance), id: BigInt(instance.id) }))
+    .toSorted((a, b) => a.worth - b.worth || (a.id < b.id ? 1 : -1))
+    .map(({ instance }) => instance);
+}
+
+const mostGood = 10;
+
+/** A version that all instances run and are healthy with is one to return to. */
+function noteGood(draft: Draft, managed: Managed): void {
+  const { name } = managed.template;
+  if (managed.targetSize === 0 || (managed.canaries ?? []).length > 0 || draft.goodTemplates.at(-1) === name) return;
+  const staying = [...draft.instances.values()].filter(isStaying);
+  if (!isReached(versionsOf(draft), staying) || !staying.every((instance) => isAvailable(draft, instance))) return;
+  draft.goodTemplates = [...draft.goodTemplates.filter((known) => known !== name), name].slice(-mostGood);
+}
+
+/** The version that one more instance is to have. */
+export function nextRevision(draft: Draft): number {
+  const versions = versionsOf(draft);
+  return differenceOf(versions, inOrderOfLoss(draft)).missing[0] ?? versions[0]?.revision ?? 0;
+}
+
+/** A recreated instance gets a wanted version, its own where that is one. */
+export function revisionFor(draft: Draft, instance: Instance): number {
+  const versions = versionsOf(draft);
+  const { missing, surplus } = differenceOf(versions, inOrderOfLoss(draft));
+  const own = instance.templateRevision ?? 0;
+  return surplus.includes(instance) ? (missing[0] ?? own) : own;
+}
+
+/** Forgets templates that nothing is made from any more. */
+export function forgetTemplates(draft: Draft): void {
+  const { managed } = draft.spec;
+  const used = new Set([...draft.instances.values()].map((instance) => instance.templateRevision));
+  for (const template of managed ? [managed.template, ...(managed.canaries ?? []).map((canary) => canary.template)] : [])
+    used.add(revisionOf(draft.templates, template));
+  const kept = [...draft.templates].filter(([revision]) => used.has(revision));
+  if (kept.length < draft.templates.size) draft.templates = new Map(kept);
+}
+
+/** The managed instances of these names, whatever they are at. */
+export function managedOf(draft: Draft, names: readonly string[]): Instance[] {
+  return names.flatMap((name) => {
+    const instance = draft.instances.get(name);
+    return instance && isManaged(instance) ? [instance] : [];
+  });
+}
