@@ -27,10 +27,10 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   control: ["control/compiler", "control/validate", "proxy/match", "proxy/filters", "model", "ir", "instances", "base"],
   /** Typed client of the control API. */
   client: ["base"],
-  /** What runs on a VM beside its application. */
+  /** On a VM: joins it, runs its application beside listeners of the mesh, heartbeats, leaves. */
   agent: ["base", "client", "telemetry"],
   /** The emulator: Workers in miniflare, VMs as local processes. */
   dev: ["proxy", "telemetry", "instances", "ir", "client", "base"],
   /** Commands for people and programs; what `analyze` and `explain --file` need of compiler and proxy is pure. */
-  cli: ["client", "dev", "control/compiler", "control/validate", "proxy/match", "proxy/filters", "model", "base"],
+  cli: ["client", "agent", "dev", "control/compiler", "control/validate", "proxy/match", "proxy/filters", "model", "base"],
 };

@@ -15,6 +15,7 @@ import { acceptFleetEvent } from "./fleet-events.ts";
 import { logLine } from "./log.ts";
 
 export { GroupObject } from "#instances/durable/group-object.ts";
+export { LeaseObject } from "#instances/durable/lease-object.ts";
 export { ProjectObject } from "./project/object.ts";
 
 export class Bus extends WorkerEntrypoint<ControlEnv> implements BusEntrypoint {
@@ -41,6 +42,7 @@ function apiOf(env: ControlEnv): Hono {
   const inEmulator = env.DEV === "1";
   return createApi({
     run: (command) => env.PROJECT.getByName(command.project).run(command),
+    lease: (name) => env.LEASE.getByName(name),
     authorize: inEmulator ? trustEveryone : tokenAuthorizer(env.API_TOKENS),
     loopbackOnly: inEmulator,
     random: systemRandom,

@@ -3,6 +3,7 @@ import { systemClock } from "#base/clock.ts";
 import { InternalError, messageOf, UserError } from "#base/errors.ts";
 import { randomHex, systemRandom } from "#base/random.ts";
 import type { GroupKey, GroupReport } from "#instances/group/spec.ts";
+import type { LeaseReport } from "#instances/lease/lease.ts";
 import type { Pointer } from "#ir/snapshot.ts";
 import { errorOutcome, internalOutcome, styleOf } from "../api/errors.ts";
 import type { ReportedProxy } from "../bus.ts";
@@ -32,6 +33,7 @@ export class ProjectObject extends DurableObject<ControlEnv> implements ProjectC
         const object = env.GROUP.getByName(`${project}/${key}`);
         return { configure: (spec) => answered(object.configure(spec)), measure: (signals) => answered(object.measure(signals)) };
       },
+      lease: (name) => ({ apply: (group, tasks) => answered(env.LEASE.getByName(name).apply(group, tasks)) }),
       clock: systemClock,
       random: systemRandom,
       ...(env.MASTER_KEY !== undefined && { masterKey: env.MASTER_KEY }),
@@ -62,6 +64,14 @@ export class ProjectObject extends DurableObject<ControlEnv> implements ProjectC
 
   observeGroup(report: GroupReport): Promise<void> {
     return guarded(() => this.#impl.observeGroup(report));
+  }
+
+  observeLeases(group: GroupKey, reports: readonly LeaseReport[]): Promise<void> {
+    return guarded(() => this.#impl.observeLeases(group, reports));
+  }
+
+  collectLeases(group: GroupKey, lost: readonly { readonly name: string; readonly enrolment: string }[]): Promise<void> {
+    return guarded(() => this.#impl.collectLeases(group, lost));
   }
 
   released(key: GroupKey, instances: readonly string[]): Promise<boolean> {

@@ -5,6 +5,7 @@ import { Project } from "#control/project/project.ts";
 import type { SqlDatabase } from "#control/store/sql.ts";
 import type { GroupControl, GroupReport, GroupSpec, InstanceReport } from "#instances/group/spec.ts";
 import type { Signals } from "#instances/scale/spec.ts";
+import type { LeaseTask } from "#instances/lease/lease.ts";
 import type { Pointer, Snapshot } from "#ir/snapshot.ts";
 import { nodeDatabase } from "./node-database.ts";
 
@@ -67,6 +68,8 @@ export class World {
   readonly specs: GroupSpec[] = [];
   /** What the groups were told of their load. */
   readonly measured: { readonly key: string; readonly signals: Signals }[] = [];
+  /** What the Lease objects were told, in order. */
+  readonly leaseTasks: LeaseTask[] = [];
   readonly log: string[] = [];
   readonly database: SqlDatabase;
   readonly project: Project;
@@ -97,6 +100,7 @@ export class World {
             this.measured.push({ key, signals });
           },
         })),
+      lease: () => ({ apply: async (_group, tasks) => void this.leaseTasks.push(...tasks) }),
       clock: { now: () => this.now },
       random: seededRandom(7),
       ...(key !== null && { masterKey: key }),
