@@ -30,6 +30,8 @@ export interface ControlEnv {
   readonly BUS: KVNamespace;
   readonly PROJECT: ObjectNamespace<ProjectControl>;
   readonly GROUP: ObjectNamespace<GroupTarget>;
+  /** Tunnels of instances, by `tunnelObjectName` (src/tunnel/address.ts). */
+  readonly TUNNEL: ObjectNamespace<Fetcher>;
   /** Base64 of 32 bytes: opens sealed secrets. Without it secret versions can be neither added nor read. */
   readonly MASTER_KEY?: string;
   /** JSON: list of `{role, sha256}`; see `api/`. */

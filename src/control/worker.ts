@@ -13,8 +13,10 @@ import type { BusEntrypoint, ReportedProxy } from "./bus.ts";
 import type { ControlEnv } from "./env.ts";
 import { acceptFleetEvent } from "./fleet-events.ts";
 import { logLine } from "./log.ts";
+import { acceptTunnel, type TunnelAuthorizer } from "./tunnels.ts";
 
 export { GroupObject } from "#instances/durable/group-object.ts";
+export { TunnelObject } from "#instances/durable/tunnel-object.ts";
 export { ProjectObject } from "./project/object.ts";
 
 export class Bus extends WorkerEntrypoint<ControlEnv> implements BusEntrypoint {
@@ -33,9 +35,14 @@ let api: Hono | undefined;
 export default {
   async fetch(request: Request, env: ControlEnv): Promise<Response> {
     api ??= apiOf(env);
-    return (await acceptFleetEvent(request, env)) ?? api.fetch(request);
+    return (await acceptFleetEvent(request, env)) ?? (await acceptTunnel(request, env, authorizeTunnel(env))) ?? api.fetch(request);
   },
 };
+
+/** Until agents have sessions of their own, whoever may change the project may serve as one of its instances. */
+function authorizeTunnel(env: ControlEnv): TunnelAuthorizer {
+  return async (_instance, bearer) => (env.DEV === "1" ? bearer === "dev" : false);
+}
 
 function apiOf(env: ControlEnv): Hono {
   const inEmulator = env.DEV === "1";

@@ -72,7 +72,7 @@ async function call(given: Given): Promise<Done> {
   const ends: AttemptResult[] = [];
   const result = await callUpstream(
     { state, preference: {}, method, path: "/x", headers: new Headers(), body, ...(retry && { retry }), ...(hedge && { hedge }) },
-    { fetchUpstream, lifetime, clock, slots, random: seededRandom(1), observe: () => (end) => void ends.push(end) },
+    { fetchFor: () => fetchUpstream, lifetime, clock, slots, random: seededRandom(1), observe: () => (end) => void ends.push(end) },
   );
   lifetime.close();
   return { result, urls, mostAtOnce, ends, state, slots };

@@ -1,0 +1,91 @@
+/** The agent's side of one request: frames become a request of the application on this machine, and its answer becomes frames. */
+import { type Agent, type ClientRequest, type IncomingMessage, request, type RequestOptions } from "node:http";
+import { messageOf } from "#base/errors.ts";
+import { type HeaderLine, isEndToEnd, type RequestHead } from "#tunnel/head.ts";
+import type { TunnelStream } from "#tunnel/stream.ts";
+
+/** The application that requests are handed to. */
+export interface Application {
+  /** An address of this machine. */
+  readonly host: string;
+  /** Those that the mesh may ask for; all others are none of its business. */
+  readonly ports: readonly number[];
+}
+
+/** Serves one stream. All that goes wrong is told to the mesh by a reset. */
+export function serveStream(stream: TunnelStream, head: RequestHead, { application, agent }: { application: Application; agent: Agent }): void {
+  const { host, ports } = application;
+  if (!ports.includes(head.port)) {
+    stream.listen({ readable: () => undefined, drained: () => undefined, reset: () => undefined });
+    return stream.reset("refused", `port ${head.port} is not served by this agent`);
+  }
+  new Serving(stream, { agent, host, port: head.port, method: head.method, path: head.path, headers: requestHeaders(head), setHost: false });
+}
+
+/** The caller's own Host is given back to the application: unlike `fetch`, an agent can set it. */
+function requestHeaders({ headers, port }: RequestHead): string[] {
+  const forwarded = headers.find(([name]) => name.toLowerCase() === "x-forwarded-host")?.[1];
+  const lines: string[] = ["host", forwarded ?? `localhost:${port}`];
+  for (const [name, value] of headers) if (isEndToEnd(name) && name.toLowerCase() !== "host") lines.push(name, value);
+  return lines;
+}
+
+class Serving {
+  readonly #stream: TunnelStream;
+  readonly #outgoing: ClientRequest;
+  #incoming: IncomingMessage | undefined;
+  /** Whether the connection stood, so that the application may have seen the request. */
+  #isConnected = false;
+
+  constructor(stream: TunnelStream, options: RequestOptions) {
+    this.#stream = stream;
+    this.#outgoing = request(options);
+    stream.listen({
+      readable: () => this.#passRequest(),
+      drained: () => this.#incoming?.resume(),
+      reset: () => this.#outgoing.destroy(),
+    });
+    this.#outgoing.on("socket", (socket) => {
+      if (!socket.connecting) this.#isConnected = true;
+      else socket.once("connect", () => (this.#isConnected = true));
+    });
+    this.#outgoing.on("drain", () => this.#passRequest());
+    this.#outgoing.on("response", (incoming) => this.#passResponse(incoming));
+    this.#outgoing.on("error", (error) => this.#failed(error));
+  }
+
+  #passRequest(): void {
+    while (!this.#outgoing.writableNeedDrain) {
+      const bytes = this.#stream.read();
+      if (!bytes) break;
+      this.#outgoing.write(bytes);
+    }
+    if (this.#stream.isEnded && !this.#outgoing.writableEnded) this.#outgoing.end();
+  }
+
+  #passResponse(incoming: IncomingMessage): void {
+    this.#incoming = incoming;
+    const { statusCode: status = 502, rawHeaders } = incoming;
+    const headers: HeaderLine[] = [];
+    for (let at = 0; at < rawHeaders.length; at += 2) {
+      const [name = "", value = ""] = [rawHeaders[at], rawHeaders[at + 1]];
+      if (isEndToEnd(name)) headers.push([name, value]);
+    }
+    let left = Number(incoming.headers["content-length"] ?? Number.NaN);
+    this.#stream.sendResponse({ status, headers }, left === 0);
+    incoming.on("data", (bytes: Uint8Array) => {
+      this.#stream.write(bytes);
+      left -= bytes.length;
+      // The end goes with the last piece, and not in a message of its own.
+      if (left === 0) this.#stream.end();
+      if (this.#stream.isFull) incoming.pause();
+    });
+    incoming.on("end", () => this.#stream.end());
+    incoming.on("error", (error) => this.#failed(error));
+  }
+
+  #failed(error: Error): void {
+    this.#stream.reset(this.#isConnected ? "broken" : "unreachable", `the application: ${messageOf(error)}`);
+    this.#outgoing.destroy();
+  }
+}

@@ -1,0 +1,61 @@
+/**
+ * Where agents connect their tunnels: `GET /wayside/v1/projects/P/tunnels/ZONE/GROUP/INSTANCE` with `Upgrade: websocket`. Whoever may speak for the
+ * instance is handed over to its Tunnel object; nothing else of a tunnel passes the control Worker.
+ */
+import { UserError } from "#base/errors.ts";
+import { connectUrl } from "#instances/durable/tunnel-object.ts";
+import { tunnelHost } from "#tunnel/address.ts";
+import { tunnelTo } from "#tunnel/fetch.ts";
+import { protocol } from "#tunnel/protocol.ts";
+import { errorOutcome } from "./api/errors.ts";
+import { guardLoopback } from "./api/host-guard.ts";
+import type { ControlEnv } from "./env.ts";
+
+/** An instance of an unmanaged group, which is what a tunnel can belong to. */
+export interface TunneledInstance {
+  readonly project: string;
+  readonly zone: string;
+  readonly group: string;
+  readonly name: string;
+}
+
+/** Whether the bearer of this token may serve as the instance. */
+export type TunnelAuthorizer = (instance: TunneledInstance, bearer: string) => Promise<boolean>;
+
+const segment = "([a-z0-9](?:[-a-z0-9_.:]{0,61}[a-z0-9])?)";
+const name = "([a-z](?:[-a-z0-9]{0,61}[a-z0-9])?)";
+const path = new RegExp(`^/wayside/v1/projects/${segment}/tunnels/${name}/${name}/${name}$`);
+
+/** Hands an agent over to its instance's tunnel; undefined when the request is something else. */
+export async function acceptTunnel(request: Request, env: ControlEnv, authorize: TunnelAuthorizer): Promise<Response | undefined> {
+  const { pathname } = new URL(request.url);
+  const [, project, zone, group, instance] = path.exec(pathname) ?? [];
+  if (project === undefined || zone === undefined || group === undefined || instance === undefined) return undefined;
+  try {
+    // Without TLS a page of the web must not get a connection either: it can open WebSockets to loopback.
+    if (env.DEV === "1") guardLoopback(request);
+    if (request.method !== "GET") throw new UserError({ code: "methodNotAllowed", message: "A tunnel is connected with GET." });
+    const bearer = /^Bearer ([\x21-\x7E]{1,4096})$/i.exec(request.headers.get("authorization") ?? "")?.[1];
+    const isAllowed = bearer !== undefined && (await authorize({ project, zone, group, name: instance }, bearer));
+    if (!isAllowed) throw new UserError({ code: "unauthorized", field: "Authorization", message: `Not a session of instance '${instance}'.` });
+    return await connect(request, env, { project, host: tunnelHost(zone, group, instance) });
+  } catch (thrown) {
+    if (!(thrown instanceof UserError)) throw thrown;
+    const { status, body } = errorOutcome("v1", thrown);
+    return Response.json(body, { status });
+  }
+}
+
+interface End {
+  readonly project: string;
+  readonly host: string;
+}
+
+async function connect(request: Request, env: ControlEnv, { project, host }: End): Promise<Response> {
+  const offered = (request.headers.get("sec-websocket-protocol") ?? "").split(",").map((each) => each.trim());
+  if (request.headers.get("upgrade")?.toLowerCase() !== "websocket" || !offered.includes(protocol)) {
+    const text = `Connect with Upgrade: websocket and Sec-WebSocket-Protocol: ${protocol}.`;
+    return new Response(text, { status: 426, headers: { upgrade: "websocket", connection: "Upgrade" } });
+  }
+  return tunnelTo(env.TUNNEL, project, `http://${host}/`).fetch(connectUrl, { headers: { upgrade: "websocket" } });
+}

@@ -1,0 +1,87 @@
+import { isJsonObject } from "#base/json.ts";
+import { ProtocolFault } from "./fault.ts";
+
+/** The heads of requests and responses as they travel through a tunnel: JSON, read strictly. */
+
+/** Name and value; several of a name stand one after the other. */
+export type HeaderLine = readonly [name: string, value: string];
+
+export interface RequestHead {
+  readonly method: string;
+  /** Path and query. */
+  readonly path: string;
+  /** Port of the application on the VM; the agent decides which it serves. */
+  readonly port: number;
+  readonly headers: readonly HeaderLine[];
+}
+
+export interface ResponseHead {
+  readonly status: number;
+  readonly headers: readonly HeaderLine[];
+}
+
+/** RFC 9110 5.6.2. */
+const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+/** RFC 9110 5.5: no control character but the tab, one character a byte. */
+// oxlint-disable-next-line no-control-regex -- control characters are what is looked for
+const value = /^[\t\x20-\x7e\x80-\xff]*$/;
+/** What may stand in a request line between the blanks. */
+const target = /^\/[\x21-\x7e]*$/;
+
+const mostHeaders = 512;
+
+export function readRequestHead(text: string): RequestHead {
+  const { method, path, port, headers } = objectIn(text);
+  if (typeof method !== "string" || !token.test(method)) throw new ProtocolFault("a request has no method");
+  if (typeof path !== "string" || !target.test(path)) throw new ProtocolFault("a request has no path");
+  if (!isIntegerIn(port, 1, 65_535)) throw new ProtocolFault("a request has no port");
+  return { method, path, port, headers: headersIn(headers) };
+}
+
+export function readResponseHead(text: string): ResponseHead {
+  const { status, headers } = objectIn(text);
+  if (!isIntegerIn(status, 200, 599)) throw new ProtocolFault("a response has no status from 200 to 599");
+  return { status, headers: headersIn(headers) };
+}
+
+function objectIn(text: string): Record<string, unknown> {
+  let read: unknown;
+  try {
+    read = JSON.parse(text);
+  } catch {
+    throw new ProtocolFault("a head is no JSON");
+  }
+  if (!isJsonObject(read)) throw new ProtocolFault("a head is no object");
+  return read;
+}
+
+function isIntegerIn(given: unknown, least: number, most: number): given is number {
+  return typeof given === "number" && Number.isInteger(given) && given >= least && given <= most;
+}
+
+function headersIn(given: unknown): HeaderLine[] {
+  if (!Array.isArray(given) || given.length > mostHeaders) throw new ProtocolFault(`a head has no list of up to ${mostHeaders} headers`);
+  return given.map((line: unknown) => {
+    const [name, text] = Array.isArray(line) ? (line as unknown[]) : [];
+    const isLine = typeof name === "string" && token.test(name) && typeof text === "string" && value.test(text);
+    if (!isLine) throw new ProtocolFault("a head has a header that is none");
+    return [name, text];
+  });
+}
+
+/** Of one connection, not of the message (RFC 9110 7.6.1); each side has connections of its own. */
+const hopByHop: ReadonlySet<string> = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  "expect",
+]);
+
+/** Whether a header goes through a tunnel. */
+export function isEndToEnd(name: string): boolean {
+  return !hopByHop.has(name.toLowerCase());
+}
