@@ -37,7 +37,8 @@ export async function acceptTunnel(request: Request, env: ControlEnv, authorize:
     if (request.method !== "GET") throw new UserError({ code: "methodNotAllowed", message: "A tunnel is connected with GET." });
     const bearer = /^Bearer ([\x21-\x7E]{1,4096})$/i.exec(request.headers.get("authorization") ?? "")?.[1];
     const isAllowed = bearer !== undefined && (await authorize({ project, zone, group, name: instance }, bearer));
-    if (!isAllowed) throw new UserError({ code: "unauthorized", field: "Authorization", message: `Not a session of instance '${instance}'.` });
+    if (!isAllowed)
+      throw new UserError({ code: "unauthorized", field: "Authorization", message: `Not a session of instance '${instance}'.` });
     return await connect(request, env, { project, host: tunnelHost(zone, group, instance) });
   } catch (thrown) {
     if (!(thrown instanceof UserError)) throw thrown;

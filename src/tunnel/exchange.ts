@@ -1,5 +1,5 @@
 import type { ResetCode } from "./frame.ts";
-import { type HeaderLine, isEndToEnd, type RequestHead, type ResponseHead } from "./head.ts";
+import { endToEnd, type HeaderLine, type RequestHead, type ResponseHead } from "./head.ts";
 import { failureAnswer, type TunnelFailure, tunnelFailureHeader } from "./fetch.ts";
 import type { StreamListener, TunnelStream } from "./stream.ts";
 
@@ -23,11 +23,11 @@ const failures: Readonly<Record<ResetCode, TunnelFailure>> = {
 export function requestHeadOf({ method, url, headers }: Pick<Request, "method" | "url" | "headers">): RequestHead {
   const { pathname, search, port, protocol } = new URL(url);
   const lines: HeaderLine[] = [];
-  // What `Headers` joins with commas may be joined (RFC 9110 5.3).
+  // Host is the tunnel's own.
   headers.forEach((value, name) => {
-    if (isEndToEnd(name) && name.toLowerCase() !== "host") lines.push([name, value]);
+    if (name !== "host") lines.push([name, value]);
   });
-  return { method, path: pathname + search, port: Number(port) || (protocol === "https:" ? 443 : 80), headers: lines };
+  return { method, path: pathname + search, port: Number(port) || (protocol === "https:" ? 443 : 80), headers: endToEnd(lines) };
 }
 
 export class Exchange implements StreamListener {
@@ -108,7 +108,8 @@ export class Exchange implements StreamListener {
 
   #respond({ status, headers: lines }: ResponseHead, method: string): Response {
     const headers = new Headers();
-    for (const [name, value] of lines) if (isEndToEnd(name) && name !== tunnelFailureHeader) headers.append(name, value);
+    for (const [name, value] of endToEnd(lines)) headers.append(name, value);
+    headers.delete(tunnelFailureHeader);
     // What the application compressed stays as it is (workerd).
     const init = { status, headers, encodeBody: "manual" } as const;
     if (bodiless.has(status) || method === "HEAD") {

@@ -103,7 +103,9 @@ export function decodeFrames(message: Uint8Array): Frame[] {
     const start = at + headerBytes;
     at = start + length;
     if (at > message.length) throw new ProtocolFault("a frame is cut off");
-    frames.push(frameOf({ type, flags: view.getUint8(start - 9), stream: view.getUint32(start - 8), payload: message.subarray(start, at) }));
+    frames.push(
+      frameOf({ type, flags: view.getUint8(start - 9), stream: view.getUint32(start - 8), payload: message.subarray(start, at) }),
+    );
   }
   return frames;
 }

@@ -81,7 +81,8 @@ const hopByHop: ReadonlySet<string> = new Set([
   "expect",
 ]);
 
-/** Whether a header goes through a tunnel. */
-export function isEndToEnd(name: string): boolean {
-  return !hopByHop.has(name.toLowerCase());
+/** The lines that go through a tunnel: neither those of one connection nor those that `Connection` names (RFC 9110 7.6.1). */
+export function endToEnd(lines: readonly HeaderLine[]): HeaderLine[] {
+  const named = lines.flatMap(([name, text]) => (name.toLowerCase() === "connection" ? text.toLowerCase().split(/[\s,]+/) : []));
+  return lines.filter(([name]) => !hopByHop.has(name.toLowerCase()) && !named.includes(name.toLowerCase()));
 }

@@ -115,7 +115,7 @@ export class Mux {
 
   /** The connection is gone: all streams fail at once. */
   fail(reason: string): void {
-    for (const stream of [...this.#streams.values()]) stream.fail("broken", reason);
+    for (const stream of this.#streams.values()) stream.fail("broken", reason);
     this.#control.length = 0;
   }
 

@@ -47,7 +47,9 @@ function faultOf(message: Uint8Array): ProtocolFault {
 }
 
 /** A frame byte by byte. */
-function raw(type: number, { flags = 0, id = 1, payload = new Uint8Array(), length = payload.length } = {}): Uint8Array {
+function raw(type: number, given: { flags?: number; id?: number; payload?: Uint8Array; length?: number } = {}): Uint8Array {
+  const { flags = 0, id = 1, payload = new Uint8Array() } = given;
+  const { length = payload.length } = given;
   const bytes = new Uint8Array(10 + payload.length);
   const view = new DataView(bytes.buffer);
   view.setUint8(0, type);

@@ -1,7 +1,7 @@
 /** The agent's side of one request: frames become a request of the application on this machine, and its answer becomes frames. */
 import { type Agent, type ClientRequest, type IncomingMessage, request, type RequestOptions } from "node:http";
 import { messageOf } from "#base/errors.ts";
-import { type HeaderLine, isEndToEnd, type RequestHead } from "#tunnel/head.ts";
+import { endToEnd, type HeaderLine, type RequestHead } from "#tunnel/head.ts";
 import type { TunnelStream } from "#tunnel/stream.ts";
 
 /** The application that requests are handed to. */
@@ -13,21 +13,32 @@ export interface Application {
 }
 
 /** Serves one stream. All that goes wrong is told to the mesh by a reset. */
-export function serveStream(stream: TunnelStream, head: RequestHead, { application, agent }: { application: Application; agent: Agent }): void {
+export function serveStream(
+  stream: TunnelStream,
+  head: RequestHead,
+  { application, agent }: { application: Application; agent: Agent },
+): void {
   const { host, ports } = application;
   if (!ports.includes(head.port)) {
     stream.listen({ readable: () => undefined, drained: () => undefined, reset: () => undefined });
     return stream.reset("refused", `port ${head.port} is not served by this agent`);
   }
-  new Serving(stream, { agent, host, port: head.port, method: head.method, path: head.path, headers: requestHeaders(head), setHost: false });
+  new Serving(stream, {
+    agent,
+    host,
+    port: head.port,
+    method: head.method,
+    path: head.path,
+    headers: requestHeaders(head),
+    setHost: false,
+  });
 }
 
 /** The caller's own Host is given back to the application: unlike `fetch`, an agent can set it. */
 function requestHeaders({ headers, port }: RequestHead): string[] {
   const forwarded = headers.find(([name]) => name.toLowerCase() === "x-forwarded-host")?.[1];
-  const lines: string[] = ["host", forwarded ?? `localhost:${port}`];
-  for (const [name, value] of headers) if (isEndToEnd(name) && name.toLowerCase() !== "host") lines.push(name, value);
-  return lines;
+  const lines = endToEnd(headers).filter(([name]) => name.toLowerCase() !== "host");
+  return ["host", forwarded ?? `localhost:${port}`, ...lines.flat()];
 }
 
 class Serving {
@@ -66,13 +77,9 @@ class Serving {
   #passResponse(incoming: IncomingMessage): void {
     this.#incoming = incoming;
     const { statusCode: status = 502, rawHeaders } = incoming;
-    const headers: HeaderLine[] = [];
-    for (let at = 0; at < rawHeaders.length; at += 2) {
-      const [name = "", value = ""] = [rawHeaders[at], rawHeaders[at + 1]];
-      if (isEndToEnd(name)) headers.push([name, value]);
-    }
+    const lines = rawHeaders.flatMap((name, at): HeaderLine[] => (at % 2 === 0 ? [[name, rawHeaders[at + 1] ?? ""]] : []));
     let left = Number(incoming.headers["content-length"] ?? Number.NaN);
-    this.#stream.sendResponse({ status, headers }, left === 0);
+    this.#stream.sendResponse({ status, headers: endToEnd(lines) }, left === 0);
     incoming.on("data", (bytes: Uint8Array) => {
       this.#stream.write(bytes);
       left -= bytes.length;

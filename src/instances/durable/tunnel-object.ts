@@ -51,7 +51,9 @@ export class TunnelObject extends DurableObject {
   }
 
   #join(socket: WebSocket): void {
-    this.#gateway.connected(socket, () => Math.max(connectedAtMs(socket), this.ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? 0));
+    this.#gateway.connected(socket, () =>
+      Math.max(connectedAtMs(socket), this.ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? 0),
+    );
   }
 }
 
