@@ -92,6 +92,7 @@ export class Attempts {
     const fetchUpstream = this.#dependencies.fetchFor(target.isTunneled ? "tunnel" : state.cluster.transport);
     if (fetchUpstream) return this.#start(target, { fetchUpstream, leaveSlot });
     leaveSlot();
+    state.answered(target, { kind: "abandoned" }, 0);
     state.ended(target);
     return { refused: "transport" };
   }
