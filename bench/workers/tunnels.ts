@@ -1,5 +1,6 @@
 /** Stands for the control Worker as far as tunnels go: hands every agent over to the one tunnel that there is. */
-import { connectUrl, TunnelObject } from "#instances/durable/tunnel-object.ts";
+import { TunnelObject } from "#instances/durable/tunnel-object.ts";
+import { connectUrl } from "#tunnel/protocol.ts";
 
 interface Env {
   readonly TUNNEL: DurableObjectNamespace;

@@ -3,10 +3,9 @@
  * instance is handed over to its Tunnel object; nothing else of a tunnel passes the control Worker.
  */
 import { UserError } from "#base/errors.ts";
-import { connectUrl } from "#instances/durable/tunnel-object.ts";
 import { tunnelHost } from "#tunnel/address.ts";
 import { tunnelTo } from "#tunnel/fetch.ts";
-import { protocol } from "#tunnel/protocol.ts";
+import { connectUrl, protocol } from "#tunnel/protocol.ts";
 import { errorOutcome } from "./api/errors.ts";
 import { guardLoopback } from "./api/host-guard.ts";
 import type { ControlEnv } from "./env.ts";

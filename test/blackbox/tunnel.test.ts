@@ -10,7 +10,7 @@ import { startCollector, type Collector } from "./harness/collector.ts";
 import { compute, createMesh } from "./harness/resources.ts";
 import { call, must, until } from "./harness/rest.ts";
 import { ask } from "./harness/traffic.ts";
-import { createTunneledService, session, startTunnelAgent, type TunnelAgent, tunnelPath } from "./harness/tunnel.ts";
+import { createTunneledService, session, startLink, startTunnelAgent, type TunnelAgent, tunnelPath } from "./harness/tunnel.ts";
 import { startMesh, type Mesh } from "./harness/wayside.ts";
 
 let collector: Collector;
@@ -226,6 +226,24 @@ describe("agents", () => {
     expect([away.status, away.headers["x-wayside-reason"]]).toEqual([503, "upstream_connect_failure"]);
     await agent("alone", "alone-1", app.port);
     expect((await ask(mesh.mesh, { host: "alone.test" })).status).toBe(200);
+  });
+
+  it("one whose network is cut ends the requests at once, and comes back by itself", async () => {
+    const link = await startLink(mesh.api);
+    await createTunneledService(mesh, { name: "cut", instances: [{ name: "cut-1", port: app.port }] });
+    const cut = await startTunnelAgent(mesh, { group: "cut", instance: "cut-1", port: app.port, api: link.api });
+    agents.push(cut);
+    const answering = await headOf(open("cut.test", { path: "/endless" }).end());
+    await once(answering, "data");
+    const asked = app.last();
+    link.cut();
+    await expect(textOf(answering)).rejects.toThrow("aborted");
+    await until("the application's answer is over", 5_000, async () => asked.isOver);
+    expect((await ask(mesh.mesh, { host: "cut.test" })).status).toBe(503);
+    await until("it has tried in vain", 10_000, async () => cut.states.filter(({ state }) => state === "lost").length >= 2);
+    link.mend();
+    await until("it is back", 15_000, async () => (await ask(mesh.mesh, { host: "cut.test" })).status === 200);
+    link.close();
   });
 
   it("with a retry policy and a second instance nobody notices", async () => {

@@ -3,10 +3,7 @@ import { systemClock } from "#base/clock.ts";
 import { systemRandom } from "#base/random.ts";
 import type { PassThrough } from "#tunnel/exchange.ts";
 import { Gateway } from "#tunnel/gateway.ts";
-import { keepAlive, protocol } from "#tunnel/protocol.ts";
-
-/** Host of the URL with which the control Worker hands an agent's WebSocket over; no tunnel has it. */
-export const connectUrl = "http://connect/";
+import { connectUrl, keepAlive, protocol } from "#tunnel/protocol.ts";
 
 const passThrough: PassThrough = (length) => (length === undefined ? new IdentityTransformStream() : new FixedLengthStream(length));
 

@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { createInterface } from "node:readline";
 import type { TunnelState } from "#agent/tunnel/connector.ts";
 import { compute, createRoute, zone } from "./resources.ts";
@@ -26,12 +27,21 @@ export function tunnelPath(group: string, instance: string): string {
   return `/wayside/v1/projects/${project}/tunnels/${zone}/${group}/${instance}`;
 }
 
+export interface TunneledInstance {
+  readonly group: string;
+  readonly instance: string;
+  readonly port: number;
+  readonly bearer?: string;
+  /** Where the agent finds the control API. */
+  readonly api?: string;
+}
+
 /** Starts the tunnel of an instance whose application listens on `port`, and waits until it stands. */
 export async function startTunnelAgent(
   mesh: Mesh,
-  { group, instance, port, bearer = session }: { group: string; instance: string; port: number; bearer?: string },
+  { group, instance, port, bearer = session, api = mesh.api }: TunneledInstance,
 ): Promise<TunnelAgent> {
-  const url = mesh.api.replace("http", "ws") + tunnelPath(group, instance);
+  const url = api.replace("http", "ws") + tunnelPath(group, instance);
   const child = spawn(process.execPath, [join(import.meta.dirname, "tunnel-agent.ts"), url, bearer, String(port)], {
     stdio: ["ignore", "pipe", "inherit"],
   });
@@ -80,4 +90,50 @@ export async function createTunneledService({ api, mesh }: Mesh, { name, instanc
   const there = { matches: [{ fullPathMatch: "/is-it-there" }], action: { directResponse: { status: 200, stringBody: "yes" } } };
   await createRoute({ api, project, name, host: `${name}.test` }, [there, { action: { destinations, ...action } }]);
   await until(`${name}.test`, 10_000, async () => (await ask(mesh, { host: `${name}.test`, path: "/is-it-there" })).body === "yes");
+}
+
+/** A network between agents and the control API that can be cut. */
+export interface Link {
+  /** Origin under which the API is reached. */
+  readonly api: string;
+  /** Breaks all connections; new ones are taken only once it is mended. */
+  cut(): void;
+  mend(): void;
+  close(): void;
+}
+
+export async function startLink(api: string): Promise<Link> {
+  const { hostname, port } = new URL(api);
+  const sockets = new Set<Socket>();
+  let isCut = false;
+  const server = createServer((near) => {
+    if (isCut) return void near.resetAndDestroy();
+    const far = connect(Number(port), hostname);
+    for (const [socket, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      sockets.add(socket);
+      socket.on("error", () => undefined);
+      socket.on("close", () => {
+        sockets.delete(socket);
+        other.destroy();
+      });
+      socket.pipe(other);
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const cut = (): void => {
+    isCut = true;
+    for (const socket of sockets) socket.resetAndDestroy();
+  };
+  return {
+    api: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    cut,
+    mend: () => (isCut = false),
+    close: () => {
+      cut();
+      server.close();
+    },
+  };
 }

@@ -2,9 +2,9 @@
 import { evictDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, test } from "vitest";
-import { connectUrl } from "#instances/durable/tunnel-object.ts";
 import { tunnelFailureHeader } from "#tunnel/fetch.ts";
 import { Mux } from "#tunnel/mux.ts";
+import { connectUrl } from "#tunnel/protocol.ts";
 import type { TunnelStream } from "#tunnel/stream.ts";
 
 const { TUNNEL: tunnels } = env as unknown as { TUNNEL: DurableObjectNamespace };
