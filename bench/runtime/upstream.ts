@@ -9,7 +9,7 @@ import { start, temporaryFolder } from "./process.ts";
 export const upstreamPort = 19_080;
 export const upstreamHost = "127.20.0.1";
 export const upstream = `http://${upstreamHost}:${upstreamPort}`;
-export const collector = upstream;
+export const collector = `http://${upstreamHost}:${upstreamPort}`;
 
 /** Answers everything with 1 KiB, and takes spans. */
 export async function startUpstream(): Promise<ChildProcess> {

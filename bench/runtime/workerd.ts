@@ -100,17 +100,23 @@ export async function startProxy(options: ProxyOptions): Promise<Server> {
 async function tunnelsWorker(tunnel: string): Promise<string> {
   const objects = `durableObjectNamespaces = [(className = "TunnelObject", uniqueKey = "tunnels", enableSql = true)], durableObjectStorage = (inMemory = void)`;
   const bindings = [`(name = "TUNNEL", durableObjectNamespace = "TunnelObject")`, text("NAME", tunnel)];
-  return worker("tunnels", embed(await bundle("bench/workers/tunnels.ts")), bindings, objects);
+  const code = embed(await bundle("bench/workers/tunnels.ts"));
+  return `(name = "tunnels", worker = (${moduleOf(code)}, bindings = [${bindings.join(", ")}], ${objects}))`;
 }
 
 function text(name: string, value: string): string {
   return `(name = ${JSON.stringify(name)}, text = ${JSON.stringify(value)})`;
 }
 
-function worker(name: string, code: string, bindings: readonly string[], more = ""): string {
-  const modules = `modules = [(name = "main.js", esModule = ${code})]`;
-  const body = `${modules}, ${compatibility}, bindings = [${bindings.join(", ")}], globalOutbound = "net"${more && `, ${more}`}`;
+function worker(name: string, code: string, bindings: readonly string[]): string {
+  const body = `${moduleOf(code)}, bindings = [${bindings.join(", ")}]`;
   return `(name = ${JSON.stringify(name)}, worker = (${body}))`;
+}
+
+/** The one module of a Worker, and what all of them have. */
+function moduleOf(code: string): string {
+  const modules = `modules = [(name = "main.js", esModule = ${code})]`;
+  return `${modules}, ${compatibility}, globalOutbound = "net"`;
 }
 
 async function serve({ services, sockets, inspector = false }: Configuration): Promise<Server> {

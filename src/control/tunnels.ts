@@ -11,7 +11,7 @@ import { guardLoopback } from "./api/host-guard.ts";
 import type { ControlEnv } from "./env.ts";
 
 /** An instance of an unmanaged group, which is what a tunnel can belong to. */
-export interface TunneledInstance {
+interface TunneledInstance {
   readonly project: string;
   readonly zone: string;
   readonly group: string;

@@ -20,7 +20,7 @@ const failures: Readonly<Record<ResetCode, TunnelFailure>> = {
 };
 
 /** The head of a request, whose URL's port is that of the application. */
-export function requestHeadOf({ method, url, headers }: Pick<Request, "method" | "url" | "headers">): RequestHead {
+function requestHeadOf({ method, url, headers }: Pick<Request, "method" | "url" | "headers">): RequestHead {
   const { pathname, search, port, protocol } = new URL(url);
   const lines: HeaderLine[] = [];
   // Host is the tunnel's own.

@@ -1,7 +1,7 @@
 /** Instances that nothing but their own outbound WebSocket reaches: the same requests, limits, retries, health and traces as any other. */
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { type ClientRequest, type IncomingMessage, request, type RequestOptions } from "node:http";
+import { type ClientRequest, type IncomingMessage, request } from "node:http";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { frameLimits } from "#tunnel/frame.ts";
 import { protocol } from "#tunnel/protocol.ts";
@@ -25,9 +25,15 @@ async function agent(group: string, instance: string, port: number): Promise<Tun
   return started;
 }
 
+interface Asking {
+  readonly method?: string;
+  readonly path?: string;
+  readonly headers?: Record<string, string>;
+}
+
 /** Begins a request and leaves it to the test. */
-function open(host: string, options: RequestOptions & { headers?: Record<string, string> } = {}): ClientRequest {
-  const outgoing = request(mesh.mesh, { agent: false, ...options, headers: { host, ...options.headers } });
+function open(host: string, { headers, ...options }: Asking = {}): ClientRequest {
+  const outgoing = request(mesh.mesh, { agent: false, ...options, headers: { host, ...headers } });
   return outgoing.on("error", () => undefined);
 }
 
