@@ -1,5 +1,5 @@
 import type { ResetCode } from "./frame.ts";
-import { endToEnd, type HeaderLine, type RequestHead, type ResponseHead } from "./head.ts";
+import { areSendable, endToEnd, type HeaderLine, type RequestHead, type ResponseHead } from "./head.ts";
 import { failureAnswer, type TunnelFailure, tunnelFailureHeader } from "./fetch.ts";
 import type { StreamListener, TunnelStream } from "./stream.ts";
 
@@ -47,15 +47,20 @@ export class Exchange implements StreamListener {
   /** Sends the request. Gives the answer, or one that says there is none; never rejects. */
   async run(request: Request): Promise<Response> {
     const { signal, body, method } = request;
-    this.#stream.sendRequest(requestHeadOf(request), body === null);
+    const head = requestHeadOf(request);
+    if (!areSendable(head.headers)) {
+      this.#cancel("the request's headers cannot pass a tunnel");
+      return failureAnswer("connection_refused", "the request's headers cannot pass a tunnel");
+    }
+    this.#stream.sendRequest(head, body === null);
     if (body !== null) void this.#sendBody(body as ReadableStream<Uint8Array>);
     const cancel = (): void => this.#cancel("the caller went away");
     signal.addEventListener("abort", cancel, { once: true });
     if (signal.aborted) cancel();
-    const head = await this.#answer.promise;
-    if (head instanceof Response) return head;
+    const answer = await this.#answer.promise;
+    if (answer instanceof Response) return answer;
     try {
-      return this.#respond(head, method);
+      return this.#respond(answer, method);
     } catch (thrown) {
       this.#cancel(String(thrown));
       return failureAnswer("connection_terminated", `the application's answer cannot be passed on: ${String(thrown)}`);

@@ -27,8 +27,8 @@ export type Frame =
   /** The sender takes no new streams, and closes when those that there are have ended. */
   | { readonly type: "goaway"; readonly stream: 0 };
 
-/** Bytes; what is larger closes the tunnel. A platform head is at most 128 KiB of headers and 16 KiB of URL. */
-export const frameLimits = { data: 64 * 1024, head: 256 * 1024, reason: 512, message: 1024 * 1024 } as const;
+/** Bytes; what is larger closes the tunnel. Cloudflare takes 128 KiB of headers and 16 KiB of URL, which JSON can make three times as long. */
+export const frameLimits = { data: 64 * 1024, head: 512 * 1024, reason: 512, message: 1024 * 1024 } as const;
 
 const types = ["open", "head", "data", "reset", "window", "goaway"] as const satisfies readonly Frame["type"][];
 const codes = ["cancelled", "refused", "unreachable", "broken"] as const satisfies readonly ResetCode[];
@@ -48,22 +48,39 @@ const mostPayload: Readonly<Record<Frame["type"], number>> = {
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** One message of all these frames, in their order. */
-export function encodeFrames(frames: readonly Frame[]): Uint8Array<ArrayBuffer> {
-  const payloads = frames.map(payloadOf);
-  const message = new Uint8Array(payloads.reduce((sum, { length }) => sum + headerBytes + length, 0));
-  const view = new DataView(message.buffer);
-  let at = 0;
-  for (const [index, frame] of frames.entries()) {
-    const payload = payloads[index] ?? new Uint8Array();
-    view.setUint8(at, types.indexOf(frame.type));
-    view.setUint8(at + 1, "end" in frame && frame.end ? endFlag : 0);
-    view.setUint32(at + 2, frame.stream);
-    view.setUint32(at + 6, payload.length);
-    message.set(payload, at + headerBytes);
-    at += headerBytes + payload.length;
+/** Puts frames together to a message. */
+export class MessageWriter {
+  readonly #parts: Uint8Array[] = [];
+  #bytes = 0;
+
+  /** How long the message is so far. */
+  get bytes(): number {
+    return this.#bytes;
   }
-  return message;
+
+  add(frame: Frame): void {
+    const payload = payloadOf(frame);
+    const header = new Uint8Array(headerBytes);
+    const view = new DataView(header.buffer);
+    view.setUint8(0, types.indexOf(frame.type));
+    view.setUint8(1, "end" in frame && frame.end ? endFlag : 0);
+    view.setUint32(2, frame.stream);
+    view.setUint32(6, payload.length);
+    this.#parts.push(header, payload);
+    this.#bytes += headerBytes + payload.length;
+  }
+
+  /** The message; undefined when nothing was added. */
+  finish(): Uint8Array<ArrayBuffer> | undefined {
+    if (this.#bytes === 0) return undefined;
+    const message = new Uint8Array(this.#bytes);
+    let at = 0;
+    for (const part of this.#parts) {
+      message.set(part, at);
+      at += part.length;
+    }
+    return message;
+  }
 }
 
 function payloadOf(frame: Frame): Uint8Array {

@@ -3,7 +3,7 @@ import { ProtocolFault } from "./fault.ts";
 
 /** The heads of requests and responses as they travel through a tunnel: JSON, read strictly. */
 
-/** Name and value; several of a name stand one after the other. */
+/** Name and value; several of a name stand one after the other. A value is what its bytes are in UTF-8, as workerd reads them. */
 export type HeaderLine = readonly [name: string, value: string];
 
 export interface RequestHead {
@@ -22,13 +22,13 @@ export interface ResponseHead {
 
 /** RFC 9110 5.6.2. */
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-/** RFC 9110 5.5: no control character but the tab, one character a byte. */
+/** RFC 9110 5.5: no control character but the tab. */
 // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
-const value = /^[\t\x20-\x7e\x80-\xff]*$/;
+const value = /^[\t\x20-\x7e\x80-\uffff]*$/;
+/** What headers may take of a head (`frameLimits.head`); the rest is for the URL. */
+const headerBytes = 448 * 1024;
 /** What may stand in a request line between the blanks. */
 const target = /^\/[\x21-\x7e]*$/;
-
-const mostHeaders = 512;
 
 export function readRequestHead(text: string): RequestHead {
   const { method, path, port, headers } = objectIn(text);
@@ -60,13 +60,30 @@ function isIntegerIn(given: unknown, least: number, most: number): given is numb
 }
 
 function headersIn(given: unknown): HeaderLine[] {
-  if (!Array.isArray(given) || given.length > mostHeaders) throw new ProtocolFault(`a head has no list of up to ${mostHeaders} headers`);
+  if (!Array.isArray(given)) throw new ProtocolFault("a head has no list of headers");
   return given.map((line: unknown) => {
     const [name, text] = Array.isArray(line) ? (line as unknown[]) : [];
     const isLine = typeof name === "string" && token.test(name) && typeof text === "string" && value.test(text);
     if (!isLine) throw new ProtocolFault("a head has a header that is none");
     return [name, text];
   });
+}
+
+/** Upper bound of what a character and a line become in JSON and UTF-8. */
+const bytesPerCharacter = 3;
+const bytesPerLine = 8;
+
+/**
+ * Whether the peer would take these headers. They are looked at before they are sent: what one application or caller says must not cost
+ * all others their tunnel.
+ */
+export function areSendable(lines: readonly HeaderLine[]): boolean {
+  let bytes = 0;
+  for (const [name, text] of lines) {
+    if (!token.test(name) || !value.test(text)) return false;
+    bytes += bytesPerLine + bytesPerCharacter * (name.length + text.length);
+  }
+  return bytes <= headerBytes;
 }
 
 /** Of one connection, not of the message (RFC 9110 7.6.1); each side has connections of its own. */

@@ -1,5 +1,5 @@
 import { ProtocolFault } from "./fault.ts";
-import { decodeFrames, encodeFrames, type Frame } from "./frame.ts";
+import { decodeFrames, type Frame, MessageWriter } from "./frame.ts";
 import type { RequestHead } from "./head.ts";
 import { type StreamPorts, TunnelStream } from "./stream.ts";
 import { CreditPool } from "./window.ts";
@@ -7,14 +7,14 @@ import { CreditPool } from "./window.ts";
 /** Streams at a time in one tunnel; both sides know it. */
 export const mostStreams = 256;
 
-/** A message is made of about so many bytes of bodies, and one stream gives so many of them before it is another's turn. */
+/** A message is ended once it has so many bytes, and a stream's turn once it has given so many. */
 const messageBytes = 64 * 1024;
 const turnBytes = 16 * 1024;
 
 export interface MuxPorts {
   /** `take` has something to give. Called as often as it likes; at least once after `take` gave nothing. */
   readonly wake: () => void;
-  /** The peer asks for something: on the side that was asked. Whoever is called listens to the stream before it returns. */
+  /** The peer asks for something: on the side that was asked. Whoever is called listens to the stream, or resets it, before it returns. */
   readonly opened?: (stream: TunnelStream, head: RequestHead) => void;
   /** The peer takes no new streams. */
   readonly goingAway?: () => void;
@@ -102,33 +102,21 @@ export class Mux {
 
   /** The next message to be sent; undefined when there is none. */
   take(): Uint8Array<ArrayBuffer> | undefined {
-    const frames = this.#control.splice(0, mostStreams);
-    let room = messageBytes;
+    const message = new MessageWriter();
+    for (const frame of this.#control.splice(0, mostStreams)) message.add(frame);
     for (const stream of this.#turns) {
-      if (room <= 0) break;
+      if (message.bytes >= messageBytes) break;
       this.#turns.delete(stream);
-      room -= this.#takeTurn(stream, Math.min(room, turnBytes), frames);
+      takeTurn(stream, message);
       if (stream.isSendable) this.#turns.add(stream);
     }
-    return frames.length === 0 ? undefined : encodeFrames(frames);
+    return message.finish();
   }
 
   /** The connection is gone: all streams fail at once. */
   fail(reason: string): void {
     for (const stream of this.#streams.values()) stream.fail("broken", reason);
     this.#control.length = 0;
-  }
-
-  /** Gives how many bytes of the message it used: a head counts little, and what follows it comes in the same turn. */
-  #takeTurn(stream: TunnelStream, mostBytes: number, frames: Frame[]): number {
-    let used = 0;
-    while (used < mostBytes) {
-      const frame = stream.next(mostBytes - used);
-      if (frame === undefined) break;
-      frames.push(frame);
-      used += frame.type === "data" ? frame.bytes.length + 1 : 1024;
-    }
-    return used;
   }
 
   #receive(frame: Frame): void {
@@ -166,5 +154,15 @@ export class Mux {
   #say(frame: Frame): void {
     this.#control.push(frame);
     this.#ports.wake();
+  }
+}
+
+/** A head counts as well, and what follows it goes in the same turn. */
+function takeTurn(stream: TunnelStream, message: MessageWriter): void {
+  const endAt = message.bytes + turnBytes;
+  while (message.bytes < endAt) {
+    const frame = stream.next(endAt - message.bytes);
+    if (frame === undefined) return;
+    message.add(frame);
   }
 }

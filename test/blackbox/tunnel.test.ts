@@ -11,6 +11,7 @@ import { compute, createMesh } from "./harness/resources.ts";
 import { call, must, until } from "./harness/rest.ts";
 import { ask } from "./harness/traffic.ts";
 import { createTunneledService, session, startLink, startTunnelAgent, type TunnelAgent, tunnelPath } from "./harness/tunnel.ts";
+import { rawUpstream } from "./harness/upstream.ts";
 import { startMesh, type Mesh } from "./harness/wayside.ts";
 
 let collector: Collector;
@@ -197,6 +198,31 @@ describe("applications that fail", () => {
   it("a connection that is lost before the answer is 502", async () => {
     const reply = await ask(mesh.mesh, { host: "web.test", path: "/reset", method: "POST", body: "x" });
     expect([reply.status, reply.headers["x-wayside-reason"]]).toEqual([502, "upstream_reset"]);
+  });
+
+  it("what no peer would take of one caller or application costs nobody else the tunnel", async () => {
+    const odd = await rawUpstream((path) => {
+      const many = Array.from({ length: 1_500 }, (_, at) => `a${at}: b\r\n`).join("");
+      const ends: Record<string, string> = {
+        "/status": "HTTP/1.1 999 Odd\r\nContent-Length: 0\r\n\r\n",
+        "/switch": "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: odd\r\n\r\n",
+        "/many": `HTTP/1.1 200 OK\r\n${many}Content-Length: 0\r\n\r\n`,
+        "/control": "HTTP/1.1 200 OK\r\nx: \x01\r\nContent-Length: 0\r\n\r\n",
+        "/text": "HTTP/1.1 200 OK\r\nx-utf: \xc3\xa9\r\nx-latin: \xe9\r\nContent-Length: 0\r\n\r\n",
+      };
+      return ends[path] ?? "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+    });
+    await createTunneledService(mesh, { name: "odd", instances: [{ name: "odd-1", port: odd.port }] });
+    const { states } = await agent("odd", "odd-1", odd.port);
+    for (const path of ["/status", "/switch", "/many", "/control"])
+      expect([path, (await ask(mesh.mesh, { host: "odd.test", path })).status]).toEqual([path, 502]);
+    const text = await ask(mesh.mesh, { host: "odd.test", path: "/text" });
+    expect([text.headers["x-utf"], text.headers["x-latin"]]).toEqual(["\xc3\xa9", "\xc3\xa9"]);
+    const bytes = Buffer.from("é😀").toString("latin1");
+    expect((await ask(mesh.mesh, { host: "web.test", path: "/said", headers: { "x-said": bytes } })).status).toBe(200);
+    expect(app.last().headers.find(([name]) => name === "x-said")?.[1]).toBe(bytes);
+    expect(states).toEqual([{ state: "connected" }]);
+    await odd.close();
   });
 
   it("a port on which nobody listens is a failed connection, and one that the agent does not serve is none of the mesh's business", async () => {

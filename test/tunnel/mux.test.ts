@@ -1,10 +1,10 @@
 /** Many streams over one connection: order, windows, fairness, ends. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { encodeFrames, type Frame } from "#tunnel/frame.ts";
+import type { Frame } from "#tunnel/frame.ts";
 import { Mux, mostStreams } from "#tunnel/mux.ts";
 import { windows } from "#tunnel/window.ts";
-import { getRequest, okResponse, Pair, type Recorder } from "./pair.ts";
+import { encodeFrames, getRequest, okResponse, Pair, type Recorder } from "./pair.ts";
 
 /** Bytes that tell where in their stream they belong. */
 function bytesOf(seed: number, length: number): Uint8Array {

@@ -1,10 +1,17 @@
 /** Both sides of a tunnel without a connection between them: messages wait until the test lets them through. */
+import { type Frame, MessageWriter } from "#tunnel/frame.ts";
 import type { RequestHead } from "#tunnel/head.ts";
 import { Mux } from "#tunnel/mux.ts";
 import type { StreamListener, TunnelStream } from "#tunnel/stream.ts";
 
 export const getRequest: RequestHead = { method: "GET", path: "/", port: 80, headers: [] };
 export const okResponse = { status: 200, headers: [] } as const;
+
+export function encodeFrames(frames: readonly Frame[]): Uint8Array<ArrayBuffer> {
+  const message = new MessageWriter();
+  for (const frame of frames) message.add(frame);
+  return message.finish() ?? new Uint8Array();
+}
 
 /** A user of a stream who notes what happens. */
 export class Recorder implements StreamListener {

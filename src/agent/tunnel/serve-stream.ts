@@ -1,7 +1,7 @@
 /** The agent's side of one request: frames become a request of the application on this machine, and its answer becomes frames. */
 import { type Agent, type ClientRequest, type IncomingMessage, request, type RequestOptions } from "node:http";
 import { messageOf } from "#base/errors.ts";
-import { endToEnd, type HeaderLine, type RequestHead } from "#tunnel/head.ts";
+import { areSendable, endToEnd, type HeaderLine, type RequestHead } from "#tunnel/head.ts";
 import type { TunnelStream } from "#tunnel/stream.ts";
 
 /** The application that requests are handed to. */
@@ -19,26 +19,37 @@ export function serveStream(
   { application, agent }: { application: Application; agent: Agent },
 ): void {
   const { host, ports } = application;
-  if (!ports.includes(head.port)) {
-    stream.listen({ readable: () => undefined, drained: () => undefined, reset: () => undefined });
-    return stream.reset("refused", `port ${head.port} is not served by this agent`);
+  if (!ports.includes(head.port)) return stream.reset("refused", `port ${head.port} is not served by this agent`);
+  const { method, path, port } = head;
+  try {
+    new Serving(stream, { agent, host, port, method, path, headers: requestHeaders(head), setHost: false });
+  } catch (thrown) {
+    // Node does not send everything; nothing was sent then.
+    stream.reset("refused", `the request cannot be sent: ${messageOf(thrown)}`);
   }
-  new Serving(stream, {
-    agent,
-    host,
-    port: head.port,
-    method: head.method,
-    path: head.path,
-    headers: requestHeaders(head),
-    setHost: false,
-  });
 }
 
 /** The caller's own Host is given back to the application: unlike `fetch`, an agent can set it. */
 function requestHeaders({ headers, port }: RequestHead): string[] {
   const forwarded = headers.find(([name]) => name.toLowerCase() === "x-forwarded-host")?.[1];
   const lines = endToEnd(headers).filter(([name]) => name.toLowerCase() !== "host");
-  return ["host", forwarded ?? `localhost:${port}`, ...lines.flat()];
+  return ["host", forwarded ?? `localhost:${port}`, ...lines.flat()].map(bytesOf);
+}
+
+/** Node writes and reads headers as one character a byte. */
+function bytesOf(text: string): string {
+  return isAscii(text) ? text : Buffer.from(text).toString("latin1");
+}
+
+/** What is no UTF-8 is taken for Latin-1, which some applications still write. */
+function textOf(bytes: string): string {
+  if (isAscii(bytes)) return bytes;
+  const text = Buffer.from(bytes, "latin1").toString();
+  return text.includes("\ufffd") ? bytes : text;
+}
+
+function isAscii(text: string): boolean {
+  return /^[\x20-\x7e]*$/.test(text);
 }
 
 class Serving {
@@ -63,6 +74,10 @@ class Serving {
     this.#outgoing.on("drain", () => this.#passRequest());
     this.#outgoing.on("response", (incoming) => this.#passResponse(incoming));
     this.#outgoing.on("error", (error) => this.#failed(error));
+    // Without an error: the application switched protocols unasked, and Node has closed the connection.
+    this.#outgoing.on("close", () => {
+      if (!this.#incoming) this.#failed(new Error("it gave no answer"));
+    });
   }
 
   #passRequest(): void {
@@ -77,9 +92,12 @@ class Serving {
   #passResponse(incoming: IncomingMessage): void {
     this.#incoming = incoming;
     const { statusCode: status = 502, rawHeaders } = incoming;
-    const lines = rawHeaders.flatMap((name, at): HeaderLine[] => (at % 2 === 0 ? [[name, rawHeaders[at + 1] ?? ""]] : []));
+    const lines = rawHeaders.flatMap((name, at): HeaderLine[] => (at % 2 === 0 ? [[name, textOf(rawHeaders[at + 1] ?? "")]] : []));
+    const headers = endToEnd(lines);
+    if (status < 200 || status > 599) return this.#failed(new Error(`its status is ${status}`));
+    if (!areSendable(headers)) return this.#failed(new Error("its headers cannot pass a tunnel"));
     let left = Number(incoming.headers["content-length"] ?? Number.NaN);
-    this.#stream.sendResponse({ status, headers: endToEnd(lines) }, left === 0);
+    this.#stream.sendResponse({ status, headers }, left === 0);
     incoming.on("data", (bytes: Uint8Array) => {
       this.#stream.write(bytes);
       left -= bytes.length;
