@@ -4,11 +4,11 @@
  */
 import { UserError } from "#base/errors.ts";
 import { tunnelHost } from "#tunnel/address.ts";
-import { tunnelTo } from "#tunnel/fetch.ts";
+import { type TunnelNamespace, tunnelTo } from "#tunnel/fetch.ts";
 import { connectUrl, protocol } from "#tunnel/protocol.ts";
+import { type Authorizer, requireRole } from "./api/authorize.ts";
 import { errorOutcome } from "./api/errors.ts";
 import { guardLoopback } from "./api/host-guard.ts";
-import type { ControlEnv } from "./env.ts";
 
 /** An instance of an unmanaged group, which is what a tunnel can belong to. */
 interface TunneledInstance {
@@ -18,15 +18,25 @@ interface TunneledInstance {
   readonly name: string;
 }
 
-/** Whether the bearer of this token may serve as the instance. */
-export type TunnelAuthorizer = (instance: TunneledInstance, bearer: string) => Promise<boolean>;
+/** Throws `UserError` `unauthorized` or `forbidden` unless whoever sends the request may serve as the instance. */
+export type TunnelAuthorizer = (request: Request, instance: TunneledInstance) => Promise<void>;
+
+/** As long as instances have no sessions of their own: whoever may register one may serve as it. */
+export function editorsOf(authorize: Authorizer): TunnelAuthorizer {
+  return async (request) => requireRole(await authorize(request), "editor", "tunnels.connect");
+}
+
+interface TunnelEnv {
+  readonly TUNNEL: TunnelNamespace<{ fetch(url: string, init: RequestInit): Promise<Response> }>;
+  readonly DEV?: string;
+}
 
 const segment = "([a-z0-9](?:[-a-z0-9_.:]{0,61}[a-z0-9])?)";
 const name = "([a-z](?:[-a-z0-9]{0,61}[a-z0-9])?)";
 const path = new RegExp(`^/wayside/v1/projects/${segment}/tunnels/${name}/${name}/${name}$`);
 
 /** Hands an agent over to its instance's tunnel; undefined when the request is something else. */
-export async function acceptTunnel(request: Request, env: ControlEnv, authorize: TunnelAuthorizer): Promise<Response | undefined> {
+export async function acceptTunnel(request: Request, env: TunnelEnv, authorize: TunnelAuthorizer): Promise<Response | undefined> {
   const { pathname } = new URL(request.url);
   const [, project, zone, group, instance] = path.exec(pathname) ?? [];
   if (project === undefined || zone === undefined || group === undefined || instance === undefined) return undefined;
@@ -34,10 +44,7 @@ export async function acceptTunnel(request: Request, env: ControlEnv, authorize:
     // Without TLS a page of the web must not get a connection either: it can open WebSockets to loopback.
     if (env.DEV === "1") guardLoopback(request);
     if (request.method !== "GET") throw new UserError({ code: "methodNotAllowed", message: "A tunnel is connected with GET." });
-    const bearer = /^Bearer ([\x21-\x7E]{1,4096})$/i.exec(request.headers.get("authorization") ?? "")?.[1];
-    const isAllowed = bearer !== undefined && (await authorize({ project, zone, group, name: instance }, bearer));
-    if (!isAllowed)
-      throw new UserError({ code: "unauthorized", field: "Authorization", message: `Not a session of instance '${instance}'.` });
+    await authorize(request, { project, zone, group, name: instance });
     return await connect(request, env, { project, host: tunnelHost(zone, group, instance) });
   } catch (thrown) {
     if (!(thrown instanceof UserError)) throw thrown;
@@ -51,7 +58,7 @@ interface End {
   readonly host: string;
 }
 
-async function connect(request: Request, env: ControlEnv, { project, host }: End): Promise<Response> {
+async function connect(request: Request, env: TunnelEnv, { project, host }: End): Promise<Response> {
   const offered = (request.headers.get("sec-websocket-protocol") ?? "").split(",").map((each) => each.trim());
   if (request.headers.get("upgrade")?.toLowerCase() !== "websocket" || !offered.includes(protocol)) {
     const text = `Connect with Upgrade: websocket and Sec-WebSocket-Protocol: ${protocol}.`;

@@ -8,12 +8,12 @@ import { messageOf } from "#base/errors.ts";
 import { systemRandom } from "#base/random.ts";
 import type { Pointer } from "#ir/snapshot.ts";
 import { createApi } from "./api/app.ts";
-import { tokenAuthorizer, trustEveryone } from "./api/authorize.ts";
+import { type Authorizer, tokenAuthorizer, trustEveryone } from "./api/authorize.ts";
 import type { BusEntrypoint, ReportedProxy } from "./bus.ts";
 import type { ControlEnv } from "./env.ts";
 import { acceptFleetEvent } from "./fleet-events.ts";
 import { logLine } from "./log.ts";
-import { acceptTunnel, type TunnelAuthorizer } from "./tunnels.ts";
+import { acceptTunnel, editorsOf, type TunnelAuthorizer } from "./tunnels.ts";
 
 export { GroupObject } from "#instances/durable/group-object.ts";
 export { TunnelObject } from "#instances/durable/tunnel-object.ts";
@@ -29,27 +29,32 @@ export class Bus extends WorkerEntrypoint<ControlEnv> implements BusEntrypoint {
   }
 }
 
-/** One API per isolate: its environment never changes, and routes and tokens are prepared once. */
-let api: Hono | undefined;
+interface Doors {
+  readonly api: Hono;
+  readonly authorizeTunnel: TunnelAuthorizer;
+}
+
+/** One of each per isolate: its environment never changes, and routes and tokens are prepared once. */
+let doors: Doors | undefined;
 
 export default {
   async fetch(request: Request, env: ControlEnv): Promise<Response> {
-    api ??= apiOf(env);
-    return (await acceptFleetEvent(request, env)) ?? (await acceptTunnel(request, env, authorizeTunnel(env))) ?? api.fetch(request);
+    doors ??= doorsOf(env);
+    const { api, authorizeTunnel } = doors;
+    return (await acceptFleetEvent(request, env)) ?? (await acceptTunnel(request, env, authorizeTunnel)) ?? api.fetch(request);
   },
 };
 
-/** Until agents have sessions of their own, whoever may change the project may serve as one of its instances. */
-function authorizeTunnel(env: ControlEnv): TunnelAuthorizer {
-  return async (_instance, bearer) => (env.DEV === "1" ? bearer === "dev" : false);
+function doorsOf(env: ControlEnv): Doors {
+  const authorize = env.DEV === "1" ? trustEveryone : tokenAuthorizer(env.API_TOKENS);
+  return { api: apiOf(env, authorize), authorizeTunnel: editorsOf(authorize) };
 }
 
-function apiOf(env: ControlEnv): Hono {
-  const inEmulator = env.DEV === "1";
+function apiOf(env: ControlEnv, authorize: Authorizer): Hono {
   return createApi({
     run: (command) => env.PROJECT.getByName(command.project).run(command),
-    authorize: inEmulator ? trustEveryone : tokenAuthorizer(env.API_TOKENS),
-    loopbackOnly: inEmulator,
+    authorize,
+    loopbackOnly: env.DEV === "1",
     random: systemRandom,
     log: ({ id, method, path, cause }) => logLine(`internal error ${id}: ${method} ${path}: ${messageOf(cause)}`),
   });

@@ -364,18 +364,6 @@ describe("agents", () => {
 });
 
 describe("who connects", () => {
-  it("needs the instance's session", async () => {
-    for (const authorization of ["Bearer wrong", "Basic ZGV2Og==", ""]) {
-      const response = await fetch(mesh.api + tunnelPath("web", "web-1"), { headers: authorization === "" ? {} : { authorization } });
-      expect([response.status, ((await response.json()) as { error: { status: string } }).error.status]).toEqual([401, "UNAUTHENTICATED"]);
-    }
-    const refused = await startTunnelAgent(mesh, { group: "web", instance: "web-1", port: app.port, bearer: "wrong" });
-    agents.push(refused);
-    await refused.is("lost");
-    expect(refused.states.at(-1)).toMatchObject({ why: expect.stringContaining("the mesh answered 401") as string });
-    expect((await ask(mesh.mesh, { host: "web.test" })).status).toBe(200);
-  });
-
   it("must be no page of the web", async () => {
     const headers = { authorization: `Bearer ${session}`, origin: "https://evil.example" };
     expect((await fetch(mesh.api + tunnelPath("web", "web-1"), { headers })).status).toBe(403);
