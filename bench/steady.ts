@@ -3,7 +3,7 @@ import { alternate, median, quantile } from "./figure.ts";
 import type { Settings } from "./figure.ts";
 import { steady } from "./runtime/load.ts";
 import { collector, upstream, upstreamPort } from "./runtime/upstream.ts";
-import { startBare, startProxy } from "./runtime/workerd.ts";
+import { startPassing, startProxy } from "./runtime/workerd.ts";
 import { type Shape, snapshotOf, targetsOf } from "./snapshots.ts";
 
 /** Milliseconds added by the bare Worker to a direct request, and by the proxy to the bare Worker. */
@@ -21,7 +21,7 @@ const shares = { p50: 0.5, p90: 0.9, p99: 0.99 } as const;
 export async function measureSteady({ rounds, seconds, progress }: Settings): Promise<Added[]> {
   progress(`latency at ${perSecond} requests a second`);
   const [target = "/"] = targetsOf(shape, [shape.rules - 1]);
-  const bare = await startBare(upstream);
+  const bare = await startPassing("bare", upstream);
   const proxy = await startProxy({ snapshot: snapshotOf(shape), collector });
   const latencies: Record<string, number[][]> = {};
   const side = (name: string, origin: string) => async (): Promise<number> => {

@@ -1,8 +1,8 @@
 /** The proxy in workerd against a Worker that only passes requests on: throughput, the cost of tracing, and what is added at one connection. */
 import { alternate, type Figure, measured, median, ratios, type Result, type Settings } from "../figure.ts";
-import { saturate } from "../runtime/load.ts";
+import { type Load, type LoadResult, saturate } from "../runtime/load.ts";
 import { collector, upstream, upstreamPort } from "../runtime/upstream.ts";
-import { type Server, startBare, startProxy } from "../runtime/workerd.ts";
+import { type Server, startPassing, startProxy } from "../runtime/workerd.ts";
 import { type Shape, snapshotOf, spread, targetsOf } from "../snapshots.ts";
 
 const throughput: Figure = {
@@ -36,44 +36,68 @@ function targets(shape: Shape): string[] {
 }
 
 interface Side {
-  readonly server: Server;
+  readonly start: () => Promise<Server>;
   readonly targets: readonly string[];
+}
+
+const warmUpSeconds = 1;
+
+/**
+ * A server of its own for each sample, warmed up: two processes of the same program differ from one another more than a program does from
+ * one run to the next.
+ */
+async function sample({ start, targets: wanted }: Side, load: Pick<Load, "connections" | "seconds">): Promise<LoadResult> {
+  const server = await start();
+  const { origin } = server;
+  await saturate({ origin, targets: wanted, connections: load.connections, seconds: warmUpSeconds });
+  const result = await saturate({ origin, targets: wanted, ...load });
+  await server.stop();
+  return result;
 }
 
 export async function measureThroughput(settings: Settings): Promise<Result[]> {
   const { rounds, seconds, progress } = settings;
-  const proxy = async (shape: Shape): Promise<Side> => ({
-    server: await startProxy({ snapshot: snapshotOf(shape), collector }),
-    targets: targets(shape),
-  });
-  const sides = {
-    bare: { server: await startBare(upstream), targets: targets(few) },
-    few: await proxy(few),
-    many: await proxy(many),
-    untraced: await proxy({ ...few, samplingRatio: 0 }),
-    traced: await proxy({ ...few, samplingRatio: 1 }),
+  const passing = (name: "bare" | "least"): Side => ({ start: () => startPassing(name, upstream), targets: targets(few) });
+  const proxy = (shape: Shape): Side => {
+    const snapshot = snapshotOf(shape);
+    return { start: () => startProxy({ snapshot, collector }), targets: targets(shape) };
   };
-  const rate = async ({ server, targets: wanted }: Side): Promise<number> =>
-    (await saturate({ origin: server.origin, connections, seconds, targets: wanted })).requestsPerSecond;
-  const p50 = async ({ server, targets: wanted }: Side): Promise<number> =>
-    (await saturate({ origin: server.origin, connections: 1, seconds, targets: wanted })).p50;
+  const sides = {
+    bare: passing("bare"),
+    least: passing("least"),
+    few: proxy(few),
+    many: proxy(many),
+    untraced: proxy({ ...few, samplingRatio: 0 }),
+    traced: proxy({ ...few, samplingRatio: 1 }),
+  };
+  const rate = async (side: Side): Promise<number> => (await sample(side, { connections, seconds })).requestsPerSecond;
+  const p50 = async (side: Side): Promise<number> => (await sample(side, { connections: 1, seconds })).p50;
   progress("throughput at 16 connections");
   const rates = await alternate(rounds, {
     bare: () => rate(sides.bare),
+    least: () => rate(sides.least),
     few: () => rate(sides.few),
     many: () => rate(sides.many),
     untraced: () => rate(sides.untraced),
     traced: () => rate(sides.traced),
   });
   progress("latency at one connection");
-  const latencies = await alternate(rounds, { bare: () => p50(sides.bare), few: () => p50(sides.few) });
-  for (const { server } of Object.values(sides)) await server.stop();
+  const latencies = await alternate(rounds, { bare: () => p50(sides.bare), least: () => p50(sides.least), few: () => p50(sides.few) });
   const perSecond = (name: keyof typeof rates): string => `${Math.round(median(rates[name])).toLocaleString("en")}/s`;
   const milliseconds = (name: keyof typeof latencies): string => `${median(latencies[name]).toFixed(3)} ms`;
+  const least = { rate: median(ratios(rates.least, rates.bare)), p50: median(ratios(latencies.least, latencies.bare)) };
   return [
-    measured(throughput, ratios(rates.few, rates.bare), `${perSecond("few")} ÷ ${perSecond("bare")}`),
+    measured(
+      throughput,
+      ratios(rates.few, rates.bare),
+      `${perSecond("few")} ÷ ${perSecond("bare")}; the least proxy ${least.rate.toFixed(2)}`,
+    ),
     measured(rules, ratios(rates.many, rates.few), `${perSecond("many")} ÷ ${perSecond("few")}`),
     measured(tracing, ratios(rates.traced, rates.untraced), `${perSecond("traced")} ÷ ${perSecond("untraced")}`),
-    measured(latency, ratios(latencies.few, latencies.bare), `${milliseconds("few")} ÷ ${milliseconds("bare")}`),
+    measured(
+      latency,
+      ratios(latencies.few, latencies.bare),
+      `${milliseconds("few")} ÷ ${milliseconds("bare")}; the least proxy ${least.p50.toFixed(2)}`,
+    ),
   ];
 }

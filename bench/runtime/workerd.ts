@@ -49,11 +49,11 @@ function embed(content: string | Uint8Array): string {
   return `embed ${JSON.stringify(name)}`;
 }
 
-/** The bare Worker, which sends everything to one upstream. */
-export async function startBare(upstream: string): Promise<Server> {
-  const code = embed(await bundle("bench/workers/bare.ts"));
+/** A Worker of `bench/workers` that sends everything to one upstream. */
+export async function startPassing(name: "bare" | "least", upstream: string): Promise<Server> {
+  const code = embed(await bundle(`bench/workers/${name}.ts`));
   const bindings = [`(name = "NET", service = "net")`, `(name = "UPSTREAM", text = ${JSON.stringify(upstream)})`];
-  return serve({ services: [network, worker("bare", code, bindings)], sockets: ["bare"] });
+  return serve({ services: [network, worker(name, code, bindings)], sockets: [name] });
 }
 
 export interface ProxyOptions {

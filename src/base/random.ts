@@ -8,23 +8,8 @@ export interface Random {
 
 export const systemRandom: Random = {
   float: () => Math.random(),
-  bytes: (length) => (length <= longestPooled ? pooled(length) : crypto.getRandomValues(new Uint8Array(length))),
+  bytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
 };
-
-/** Ids, not keys: of what is a secret for long, no copy stays in the pool. */
-const longestPooled = 16;
-const pool = new Uint8Array(4096);
-let used = pool.length;
-
-/** Each byte is given out once. Drawn in bulk, because a call into the runtime costs more than a hundred bytes. */
-function pooled(length: number): Uint8Array<ArrayBuffer> {
-  if (used + length > pool.length) {
-    crypto.getRandomValues(pool);
-    used = 0;
-  }
-  used += length;
-  return pool.slice(used - length, used);
-}
 
 /** Lower-case hexadecimal of `length` random bytes; ids of spans, traces, faults. */
 export function randomHex(random: Random, length: number): string {

@@ -1,4 +1,5 @@
 import type { HeaderSources } from "#proxy/filters/header-actions/apply.ts";
+import type { RequestView } from "#proxy/match/request.ts";
 import type { Config } from "./config/keeper.ts";
 
 /** Where header values that are not plain text come from: the secrets of the configuration, and what is known of the caller. */
@@ -6,7 +7,7 @@ import type { Config } from "./config/keeper.ts";
 /** A request as far as header variables ask for it. */
 interface Asked {
   readonly request: Request;
-  readonly view: { readonly scheme: string; readonly authority: string };
+  readonly view: Pick<RequestView, "scheme" | "authority" | "headers">;
   readonly config: Config;
 }
 
@@ -19,7 +20,7 @@ export function headerSources({ request, view, config }: Asked, callerAddress: s
 }
 
 /** The caller's address as Cloudflare says it, else what stands for it. */
-export function callerAddressOf(headers: Headers, callerAddress: string | undefined): string | undefined {
+export function callerAddressOf(headers: RequestView["headers"], callerAddress: string | undefined): string | undefined {
   return headers.get("cf-connecting-ip") ?? callerAddress;
 }
 
@@ -37,7 +38,7 @@ function edge({ request }: Caller, property: string): string | undefined {
 
 /** Google's variables, in its spellings. Those that are not here (the cache's, the load balancer's address) are never known. */
 const variables: Readonly<Record<string, (caller: Caller) => string | undefined>> = {
-  client_ip_address: ({ request, callerAddress }) => callerAddressOf(request.headers, callerAddress),
+  client_ip_address: ({ view, callerAddress }) => callerAddressOf(view.headers, callerAddress),
   client_region: (caller) => edge(caller, "country"),
   client_region_subdivision: (caller) => {
     const region = edge(caller, "regionCode");
@@ -51,7 +52,7 @@ const variables: Readonly<Record<string, (caller: Caller) => string | undefined>
   client_rtt_msec: (caller) => edge(caller, "clientTcpRtt"),
   client_protocol: (caller) => edge(caller, "httpProtocol"),
   client_encrypted: ({ view }) => String(view.scheme === "https"),
-  origin_request_header: ({ request }) => request.headers.get("origin") ?? undefined,
+  origin_request_header: ({ view }) => view.headers.get("origin") ?? undefined,
   server_port: ({ view }) => /:(\d+)$/.exec(view.authority)?.[1] ?? (view.scheme === "https" ? "443" : "80"),
   tls_sni_hostname: ({ view }) => (view.scheme === "https" ? view.authority.replace(/:\d+$/, "") : undefined),
   tls_version: (caller) => edge(caller, "tlsVersion"),

@@ -1,7 +1,6 @@
 import { messageOf } from "#base/errors.ts";
 import { randomHex } from "#base/random.ts";
 import { keptOf } from "#proxy/filters/refused-request.ts";
-import { surveyOf } from "#proxy/filters/survey.ts";
 import type { RequestView } from "#proxy/match/request.ts";
 import { SpanExporter } from "#telemetry/exporter.ts";
 import { ClusterStates } from "./balance/clusters.ts";
@@ -77,8 +76,7 @@ class Core implements ServiceProxy {
     const view = viewOf(request);
     const recorder = new RequestRecorder(this.#recorderOptions, view, config?.compiled.snapshot.tracing.samplingRatio ?? 0);
     const background = (work: Promise<unknown>): void => waiter.waitUntil(work);
-    const survey = surveyOf(request.headers);
-    const serving = { request, view, survey, config, clusters: this.#clusters, limiter: this.#limiter, recorder, background };
+    const serving = { request, view, config, clusters: this.#clusters, limiter: this.#limiter, recorder, background };
     const served = await serve(serving, this.#dependencies).catch((thrown: unknown) => this.#failed(recorder, thrown));
     if (recorder.findings.reason !== undefined) this.#keep(view, config, recorder);
     this.#finish(served, recorder, waiter);

@@ -1,7 +1,8 @@
 import type { Clock } from "#base/clock.ts";
 import type { Random } from "#base/random.ts";
-import type { HeaderMutation } from "#ir/route.ts";
-import type { RequestView } from "#proxy/match/request.ts";
+import type { HeaderMutation, RuleRef } from "#ir/route.ts";
+import { describeRule } from "#proxy/match/describe.ts";
+import { type RequestView, splitAuthority } from "#proxy/match/request.ts";
 import type { SpanExporter } from "#telemetry/exporter.ts";
 import { type AttributeValue, childOf, newSpanId, type Trace, traceOf } from "#telemetry/span.ts";
 import { formatTraceparent } from "#telemetry/traceparent.ts";
@@ -24,7 +25,7 @@ export interface RecorderOptions {
 /** What the request was found to be, added as it becomes known. */
 export interface Findings {
   generation?: number;
-  rule?: string;
+  rule?: RuleRef;
   backendService?: string;
   instance?: string;
   /** Why the mesh answered itself, a word of `reasons`. */
@@ -107,7 +108,7 @@ export class RequestRecorder {
       ...this.#common("server", this.#startMs),
       spanId: this.#serverSpanId(),
       ...(parentSpanId !== undefined && { parentSpanId }),
-      attributes: this.#attributes(this.#serverAttributes(status), errorType),
+      attributes: this.#serverAttributes(status, errorType),
       ...(errorType !== undefined && { error: errorType }),
     });
   }
@@ -117,31 +118,35 @@ export class RequestRecorder {
     if (!exporter) return;
     const { spanId, startMs, target, attempt, result, own } = ended;
     const { address, port } = target.endpoint;
-    const attributes: Record<string, AttributeValue> = {
-      "server.address": address,
-      "server.port": port,
-      "network.peer.address": address,
-      "network.peer.port": port,
-    };
+    const attributes = this.#attributes();
+    attributes["server.address"] = address;
+    attributes["server.port"] = port;
+    attributes["network.peer.address"] = address;
+    attributes["network.peer.port"] = port;
     if (attempt > 0) attributes["http.request.resend_count"] = attempt;
     let error: string | undefined;
     if (result.kind === "response") {
-      const { status } = result.response;
+      const { status } = result;
       attributes["http.response.status_code"] = status;
       // In a client's span 4xx is an error too.
       if (status >= 400) error = String(status);
     } else {
       error = result.kind === "failure" ? result.failure : "cancelled";
     }
-    const common = { ...this.#common("client", startMs), spanId, parentSpanId: this.#serverSpanId() };
-    exporter.record({ ...common, attributes: { ...this.#attributes(attributes, error), ...own }, ...(error !== undefined && { error }) });
+    if (error !== undefined) attributes["error.type"] = error;
+    if (own) Object.assign(attributes, own);
+    const parentSpanId = this.#serverSpanId();
+    exporter.record({ ...this.#common("client", startMs), spanId, parentSpanId, attributes, ...(error !== undefined && { error }) });
   }
 
-  #serverAttributes(status: number): Record<string, AttributeValue> {
+  #serverAttributes(status: number, errorType: string | undefined): Record<string, AttributeValue> {
     const { authority, headers } = this.view;
-    const [, host = authority, port] = /^(.*?)(?::(\d+))?$/.exec(authority) ?? [];
-    const attributes: Record<string, AttributeValue> = { "server.address": host, "http.response.status_code": status };
-    if (port !== undefined) attributes["server.port"] = Number(port);
+    const { host, port } = splitAuthority(authority);
+    const attributes = this.#attributes();
+    attributes["server.address"] = host;
+    attributes["http.response.status_code"] = status;
+    if (errorType !== undefined) attributes["error.type"] = errorType;
+    if (port !== "") attributes["server.port"] = Number(port);
     const userAgent = headers.get("user-agent");
     if (userAgent !== null) attributes["user_agent.original"] = userAgent;
     const { grpcStatus, reason, injectedDelayMs } = this.findings;
@@ -151,22 +156,23 @@ export class RequestRecorder {
     return attributes;
   }
 
-  #attributes(own: Record<string, AttributeValue>, errorType: string | undefined): Record<string, AttributeValue> {
+  /** What both spans have in common; further ones are assigned to it, since copying objects would cost the most of a span. */
+  #attributes(): Record<string, AttributeValue> {
     const { method, scheme, target } = this.view;
     const { generation, rule, backendService, instance } = this.findings;
-    return {
+    const query = target.indexOf("?");
+    const attributes: Record<string, AttributeValue> = {
       "http.request.method": this.#method(),
-      ...(!knownMethods.has(method) && { "http.request.method_original": method }),
       "url.scheme": scheme,
-      "url.path": target.split("?", 1)[0] ?? "/",
-      ...own,
-      ...(errorType !== undefined && { "error.type": errorType }),
+      "url.path": query === -1 ? target : target.slice(0, query),
       "wayside.service": this.#options.service,
-      ...(generation !== undefined && { "wayside.generation": generation }),
-      ...(rule !== undefined && { "wayside.rule": rule }),
-      ...(backendService !== undefined && { "wayside.backend_service": backendService }),
-      ...(instance !== undefined && { "wayside.instance": instance }),
     };
+    if (!knownMethods.has(method)) attributes["http.request.method_original"] = method;
+    if (generation !== undefined) attributes["wayside.generation"] = generation;
+    if (rule !== undefined) attributes["wayside.rule"] = describeRule(rule);
+    if (backendService !== undefined) attributes["wayside.backend_service"] = backendService;
+    if (instance !== undefined) attributes["wayside.instance"] = instance;
+    return attributes;
   }
 
   #common(kind: "server" | "client", startMs: number) {

@@ -1,7 +1,7 @@
 import { headerExcess } from "#proxy/filters/admission.ts";
 import { askAsTheCaller, forwardRequestHeaders, forwardResponseHeaders } from "#proxy/filters/forwarding.ts";
 import { applyRequestHeaders, applyResponseHeaders } from "#proxy/filters/header-actions/apply.ts";
-import { type Survey, surveyOf } from "#proxy/filters/survey.ts";
+import type { Survey } from "#proxy/filters/survey.ts";
 import { describeRule } from "#proxy/match/describe.ts";
 import { pickDestination } from "./balance/destination.ts";
 import type { Wish } from "./balance/preference.ts";
@@ -10,7 +10,7 @@ import { refuseFailed } from "./failed.ts";
 import { callerAddressOf, headerSources } from "./header-sources.ts";
 import { mirror } from "./mirror.ts";
 import { type Configured, limitsOf, refuse, refuseForSecret, type Route, type Routed, type Served } from "./serving.ts";
-import { type BodyWatcher, isCarried, requestBody } from "./upstream/body.ts";
+import { type BodySource, type BodyWatcher, isCarried, requestBody } from "./upstream/body.ts";
 import { discard } from "./upstream/attempt.ts";
 import { type Answered, callUpstream } from "./upstream/call.ts";
 import { deliver, handOver } from "./upstream/deliver.ts";
@@ -46,7 +46,7 @@ async function exchange(routed: Routed, dependencies: ProxyDependencies): Promis
   const outcome = applyRequestHeaders(headers, chosen, sources);
   if (outcome.kind === "secret_unavailable") return refuseForSecret(routed, outcome.secret);
   askAsTheCaller(headers);
-  const body = await requestBody(request, watcherOf(routed), dependencies.passThrough).catch(() => undefined);
+  const body = await requestBody(bodyOf(routed), watcherOf(routed), dependencies.passThrough).catch(() => undefined);
   if (!body) return refuse(routed, "client_closed", "the request's body broke off");
   const { retry, hedge } = decision.action;
   const wish = wishOf(routed, dependencies);
@@ -57,7 +57,7 @@ async function exchange(routed: Routed, dependencies: ProxyDependencies): Promis
     path: decision.target,
     headers,
     body,
-    ...(isCarried(request) && { carrier: request }),
+    ...(isCarried(view) && { carrier: request }),
     ...(retry && { retry }),
     ...(hedge && { hedge }),
   };
@@ -78,14 +78,26 @@ async function exchange(routed: Routed, dependencies: ProxyDependencies): Promis
 }
 
 /** What the caller's affinity and the labels that it names ask of the choice of the endpoint. */
-function wishOf({ chosen, request, state }: Routed, { options }: ProxyDependencies): Wish {
+function wishOf({ chosen, state, view }: Routed, { options }: ProxyDependencies): Wish {
   const { stickyCookie } = chosen.decision.action;
-  const clientAddress = callerAddressOf(request.headers, options.callerAddress);
+  const clientAddress = callerAddressOf(view.headers, options.callerAddress);
   return state.wishOf({
-    headers: request.headers,
+    headers: view.headers,
     ...(clientAddress !== undefined && { clientAddress }),
     ...(stickyCookie && { stickyCookie }),
   });
+}
+
+/** The request as far as its body is concerned; the runtime is asked for a body only where there may be one. */
+function bodyOf({ request, view }: Routed): BodySource {
+  return {
+    method: view.method,
+    headers: view.headers,
+    get body() {
+      return request.body;
+    },
+    arrayBuffer: () => request.arrayBuffer(),
+  };
 }
 
 /** Who is told how the caller's body goes on, and how large it may be. */
@@ -95,16 +107,16 @@ function watcherOf({ config, lifetime }: Routed): BodyWatcher {
 }
 
 /** The caller's headers as the application is to get them, before the mutations of rules. */
-function headersFor({ chosen, request, survey, view }: Routed, { options }: ProxyDependencies): Headers {
+function headersFor({ chosen, request, view }: Routed, { options }: ProxyDependencies): Headers {
   const headers = new Headers(request.headers);
-  const clientAddress = callerAddressOf(headers, options.callerAddress);
+  const clientAddress = callerAddressOf(view.headers, options.callerAddress);
   const hop = {
     method: view.method,
     scheme: view.scheme,
     authority: chosen.decision.authority,
     ...(clientAddress !== undefined && { clientAddress }),
   };
-  forwardRequestHeaders(headers, hop, survey);
+  forwardRequestHeaders(headers, hop, view.headers);
   return headers;
 }
 
@@ -116,23 +128,21 @@ interface Returning extends Routed {
 /** The upstream's response, made fit to be sent back. */
 async function pass(routed: Returning, answered: Answered, dependencies: ProxyDependencies): Promise<Served> {
   const { chosen, lifetime, recorder, state } = routed;
-  const { response: upstream } = answered;
-  const { status } = upstream;
+  const { response: upstream, status, headers } = answered;
   const { webSocket } = upstream as { readonly webSocket?: WebSocket | null };
   if (webSocket) return passSocket(routed, { answered, webSocket }, dependencies);
   if (status < 200 || status > 599) {
     answered.discard();
     return refuse(routed, "upstream_protocol_error", `an instance of ${chosen.cluster.name} answered with status ${status}`);
   }
-  const survey = surveyOf(upstream.headers);
-  const excess = excessOf(routed, survey);
+  const excess = excessOf(routed, headers);
   if (excess) {
     // Before its body is waited for: nothing of it is passed on.
     answered.discard();
     return excess;
   }
-  const handedOver = recorder.isRecording || state.countsBodies ? undefined : handOver(upstream, lifetime);
-  const delivery = handedOver ?? (await deliver(upstream, lifetime, dependencies.passThrough));
+  const handedOver = recorder.isRecording || state.countsBodies ? undefined : handOver(answered, lifetime);
+  const delivery = handedOver ?? (await deliver(answered, lifetime, dependencies.passThrough));
   if (!delivery) {
     answered.over();
     return refuseFailed(routed, { kind: "ended", ending: lifetime.ended ?? "timeout" });
@@ -140,7 +150,7 @@ async function pass(routed: Returning, answered: Answered, dependencies: ProxyDe
   // With all that the runtime knows of the upstream's: a compressed body passes as it is.
   const response = new Response(delivery.body, upstream);
   const end = followed(delivery.end, answered);
-  const refusal = amendHeaders(response.headers, { routed, survey }, dependencies);
+  const refusal = amendHeaders(response.headers, { routed, survey: headers }, dependencies);
   if (!refusal) return { response, end };
   discard(response);
   return refusal;
@@ -176,9 +186,8 @@ function passSocket(
   dependencies: ProxyDependencies,
 ): Served {
   const { lifetime } = routed;
-  const { status, headers: upstreamHeaders } = answered.response;
-  const headers = new Headers(upstreamHeaders);
-  const survey = surveyOf(headers);
+  const { status, headers: survey } = answered;
+  const headers = new Headers(answered.response.headers);
   const refusal = excessOf(routed, survey) ?? amendHeaders(headers, { routed, survey }, dependencies);
   if (refusal) {
     answered.discard();

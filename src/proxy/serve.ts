@@ -2,7 +2,6 @@ import type { Decision } from "#proxy/filters/decision.ts";
 import { admit } from "#proxy/filters/admission.ts";
 import { decide } from "#proxy/filters/decide.ts";
 import { applyAll } from "#proxy/filters/header-actions/apply.ts";
-import { describeRule } from "#proxy/match/describe.ts";
 import type { RequestView } from "#proxy/match/request.ts";
 import type { ProxyDependencies } from "./dependencies.ts";
 import { headerSources } from "./header-sources.ts";
@@ -15,11 +14,11 @@ import { type Configured, limitsOf, refuse, refuseAs, refuseForSecret, type Rout
 
 /** Answers a request by the configuration. Throws only for faults of ours. */
 export async function serve(serving: Serving, dependencies: ProxyDependencies): Promise<Served> {
-  const { config, recorder, request, survey, view } = serving;
+  const { config, recorder, view } = serving;
   const { service } = dependencies.options;
   if (!config) return refuse(serving, "no_config", `the proxy of ${service} has no configuration yet`);
   recorder.findings.generation = config.generation;
-  const refusal = admit({ method: view.method, url: request.url, headers: request.headers, survey }, limitsOf(config));
+  const refusal = admit(view, limitsOf(config));
   if (refusal) return refuseAs(serving, refusal);
   // `OPTIONS *` and the like ask for nothing that has a path (RFC 9112 3.2.4).
   if (!view.target.startsWith("/"))
@@ -29,7 +28,7 @@ export async function serve(serving: Serving, dependencies: ProxyDependencies): 
     return refuse(serving, "no_route", `service ${service} has no rule for ${view.method} ${view.authority}${pathOf(view)}`);
   if (decision.kind === "refused")
     return refuse(serving, "path_refused", `${decision.why}: ${view.method} ${view.authority}${pathOf(view)}`);
-  recorder.findings.rule = describeRule(decision.rule);
+  recorder.findings.rule = decision.rule;
   const { rule, cors, fault, rateLimits } = decision;
   if (cors) recorder.findings.cors = cors;
   const limited = rateLimits && (await limitRate(serving, rule, rateLimits));

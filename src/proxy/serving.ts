@@ -1,13 +1,13 @@
 import { defaultMessageLimits, type MessageLimits } from "#ir/policy.ts";
 import type { Decision } from "#proxy/filters/decision.ts";
 import type { Chosen } from "#proxy/filters/header-actions/apply.ts";
-import type { Survey } from "#proxy/filters/survey.ts";
-import type { RequestView } from "#proxy/match/request.ts";
+import { describeRule } from "#proxy/match/describe.ts";
 import { answer, type Explanation, type Reason } from "./answer.ts";
 import type { ClusterState, ClusterStates } from "./balance/clusters.ts";
 import type { Config } from "./config/keeper.ts";
 import type { RateLimiter } from "./rate-limiter.ts";
 import type { RequestRecorder } from "./recorder.ts";
+import type { Arrived } from "./request-view.ts";
 import type { BodyEnd } from "./upstream/deliver.ts";
 import type { Lifetime } from "./upstream/lifetime.ts";
 
@@ -15,9 +15,7 @@ import type { Lifetime } from "./upstream/lifetime.ts";
 
 export interface Serving {
   readonly request: Request;
-  readonly view: RequestView;
-  /** Of the request's headers. */
-  readonly survey: Survey;
+  readonly view: Arrived;
   /** Undefined: there is none yet. */
   readonly config: Config | undefined;
   readonly clusters: ClusterStates;
@@ -70,6 +68,7 @@ export function refuseAs({ recorder }: Pick<Serving, "recorder">, why: Omit<Expl
 
 /** `secret`: the name of one that the rule's headers need. */
 export function refuseForSecret(serving: Pick<Serving, "recorder">, secret: string): Served {
-  const rule = serving.recorder.findings.rule ?? "the rule";
+  const { rule: ref } = serving.recorder.findings;
+  const rule = ref ? describeRule(ref) : "the rule";
   return refuse(serving, "secret_unavailable", `${rule} needs secret ${secret}, of which no version is available`);
 }

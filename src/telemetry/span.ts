@@ -1,4 +1,4 @@
-import { type Random, randomHex } from "#base/random.ts";
+import type { Random } from "#base/random.ts";
 import { parseTraceparent, parseTracestate, type TraceParent } from "./traceparent.ts";
 
 /** Spans as plain data, after OpenTelemetry's model. */
@@ -61,8 +61,18 @@ export function isSampled(traceId: string, ratio: number): boolean {
   return Number.parseInt(traceId.slice(-14, -1), 16) / 2 ** 52 >= 1 - ratio;
 }
 
-/** All zero is no valid id. */
-function randomId(random: Random, length: number): string {
-  const id = randomHex(random, length);
-  return /^0+$/.test(id) ? randomId(random, length) : id;
+/** Lower-case hexadecimal, never all zero. From `float`, whose numbers cost no call into the runtime: an id is no secret. */
+function randomId(random: Random, bytes: number): string {
+  let id = "";
+  for (let at = 2; at < bytes; at += 2) id += hexadecimal(random, 0);
+  // One last pair of bytes in 65,536 is another than it was drawn, and no id has to be looked at for zeros.
+  return id + hexadecimal(random, 1);
+}
+
+const bytesAsText = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+
+/** Two bytes, `least` in place of zero. */
+function hexadecimal(random: Random, least: number): string {
+  const number = Math.floor(random.float() * 2 ** 16) || least;
+  return `${bytesAsText[number >>> 8]}${bytesAsText[number & 255]}`;
 }

@@ -60,7 +60,8 @@ describe("answers of the mesh itself", () => {
     const { ask, logged } = setUp(snapshot(service, [rule("/", routeTo("app"))], { backends: [app] }), async () => {
       return {
         status: 200,
-        get headers(): Headers {
+        headers: new Headers({ "content-length": "1" }),
+        get body(): ReadableStream {
           throw new Error("canary");
         },
       } as Response;

@@ -18,9 +18,7 @@ export interface AdmissionRefusal {
 export interface Arrival {
   readonly method: string;
   readonly url: string;
-  readonly headers: Headers;
-  /** Of the headers. */
-  readonly survey: Survey;
+  readonly headers: Survey;
 }
 
 /** A request that passed this many proxies of the mesh is taken to go round in circles. */
@@ -32,9 +30,9 @@ export function admit(arrival: Arrival, limits: MessageLimits): AdmissionRefusal
   return tooLarge(arrival, limits) ?? circling(arrival) ?? atItsEnd(arrival);
 }
 
-function tooLarge({ url, headers, survey }: Arrival, limits: MessageLimits): AdmissionRefusal | undefined {
+function tooLarge({ url, headers }: Arrival, limits: MessageLimits): AdmissionRefusal | undefined {
   if (url.length > limits.urlBytes) return { reason: "uri_too_long", text: `the URL is longer than ${limits.urlBytes} bytes` };
-  const excess = headerExcess(survey, { lines: limits.requestHeaders, bytes: limits.requestHeaderBytes });
+  const excess = headerExcess(headers, { lines: limits.requestHeaders, bytes: limits.requestHeaderBytes });
   if (excess !== undefined) return { reason: "headers_too_large", text: `the request has ${excess}` };
   const length = Number(headers.get("content-length") ?? 0);
   if (length > limits.requestBodyBytes) return bodyTooLarge(limits);

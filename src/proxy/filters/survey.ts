@@ -1,6 +1,11 @@
-/** One look at all fields of a message: on most messages nothing else has to be asked of them. */
+/**
+ * One look at all fields of a message, which takes them out of the runtime: each further question to its `Headers` would cost more than all
+ * answers from here.
+ */
 
 export interface Survey {
+  /** As `Headers` has it; of several `Set-Cookie` lines the last one. */
+  get(name: string): string | null;
   /** How many fields there are; lines of one name count once. */
   readonly lines: number;
   /** As in an HTTP/1.1 message. */
@@ -35,12 +40,15 @@ export function surveyOf(headers: Headers): Survey {
   let bytes = 0;
   let isPlain = true;
   const unfit: string[] = [];
+  const fields = new Map<string, string>();
   // oxlint-disable-next-line unicorn/no-array-for-each -- workerd's iterators make objects for each entry, and this runs for every message
   headers.forEach((value, name) => {
+    fields.set(name, value);
     lines += 1;
     bytes += name.length + value.length + 4;
     if (hopByHop.has(name) || name.startsWith(ownPrefix)) unfit.push(name);
     else if (changed.has(name)) isPlain = false;
   });
-  return { lines, bytes, unfit, isPlain: isPlain && unfit.length === 0 };
+  const get = (name: string): string | null => fields.get(name) ?? fields.get(name.toLowerCase()) ?? null;
+  return { get, lines, bytes, unfit, isPlain: isPlain && unfit.length === 0 };
 }

@@ -1,5 +1,6 @@
 import { messageOf } from "#base/errors.ts";
 import type { Cluster } from "#ir/cluster.ts";
+import { type Survey, surveyOf } from "#proxy/filters/survey.ts";
 import type { Target } from "../balance/balancer.ts";
 import type { RequestBody } from "./body.ts";
 import type { Lifetime } from "./lifetime.ts";
@@ -20,11 +21,16 @@ export interface Attempt {
   readonly perTryTimeoutMs?: number;
 }
 
+/** The head of a response is there, and taken out of the runtime. */
+export interface Answer {
+  readonly kind: "response";
+  readonly response: Response;
+  readonly status: number;
+  readonly headers: Survey;
+}
+
 /** `ended`: the request's lifetime was over, another attempt was faster, or this one could not keep up with the request's body. */
-export type AttemptResult =
-  | { readonly kind: "response"; readonly response: Response }
-  | { readonly kind: "failure"; readonly failure: Failure }
-  | { readonly kind: "ended" };
+export type AttemptResult = Answer | { readonly kind: "failure"; readonly failure: Failure } | { readonly kind: "ended" };
 
 /** An attempt that is under way. */
 export interface Running {
@@ -79,9 +85,11 @@ async function resultOf(sending: Sending): Promise<AttemptResult> {
   let result: AttemptResult;
   try {
     const response = await send(sending);
-    const failure = failureOfStatus(attempt.cluster.transport, response.status);
+    const { status, headers } = response;
+    const failure = failureOfStatus(attempt.cluster.transport, status);
     if (signal.aborted) result = stoppedResult(stopper);
-    else result = failure === undefined ? { kind: "response", response } : { kind: "failure", failure };
+    else if (failure !== undefined) result = { kind: "failure", failure };
+    else result = { kind: "response", response, status, headers: surveyOf(headers) };
     if (result.kind !== "response") discard(response);
   } catch (thrown) {
     result = signal.aborted ? stoppedResult(stopper) : { kind: "failure", failure: failureOfError(messageOf(thrown)) };

@@ -135,7 +135,7 @@ export class Attempts {
 function endOf(result: AttemptResult, { ended }: Lifetime): AttemptEnd {
   switch (result.kind) {
     case "response":
-      return { kind: "response", status: result.response.status, headers: result.response.headers };
+      return result;
     case "failure":
       return { kind: "failure" };
     case "ended":

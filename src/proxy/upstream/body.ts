@@ -54,8 +54,9 @@ function isBodiless(method: string): boolean {
  * Larger ones stream through and can be sent once. Rejects when a body that is read whole breaks off.
  */
 export async function requestBody(request: BodySource, watcher: BodyWatcher, passThrough: PassThrough): Promise<RequestBody> {
-  const { body, headers } = request;
-  if (body === null || isBodiless(request.method)) {
+  const { headers, method } = request;
+  const body = isBodiless(method) ? null : request.body;
+  if (body === null) {
     watcher.sent();
     const isReplayable = !isCarried(request);
     return { forAttempt: () => null, isReplayable, whole: Promise.resolve(isReplayable ? null : undefined) };

@@ -1,15 +1,13 @@
 import type { Target } from "../balance/balancer.ts";
-import { type AttemptResult, discard } from "./attempt.ts";
+import { type Answer, type AttemptResult, discard } from "./attempt.ts";
 import { Attempts, type Call, type CallDependencies, type Refusal, type Sent } from "./attempts.ts";
 import { hedged } from "./hedge.ts";
 import type { Ending, Lifetime } from "./lifetime.ts";
-import { backoffMs, isIdempotent, isRetriable, type Outcome, retryAfterMs } from "./retry.ts";
+import { backoffMs, isIdempotent, isRetriable, retryAfterMs } from "./retry.ts";
 import type { Failure } from "./transport.ts";
 
 /** An upstream's answer. Whoever has it calls `over` when its body is through, or `discard`. */
-export interface Answered {
-  readonly kind: "response";
-  readonly response: Response;
+export interface Answered extends Answer {
   readonly target: Target;
   over(): void;
   /** Lets go of it unread. */
@@ -84,7 +82,7 @@ function nextStep(call: Call, result: Settled, standing: Standing): Again | unde
   if (!body.isReplayable) return undefined;
   if (isCovered(call, result)) {
     const { retries, lifetime, clock, random } = standing;
-    const asked = retryAfterMs(outcomeOf(result), { now: clock.now(), remainingMs: lifetime.remainingMs });
+    const asked = retryAfterMs(result, { now: clock.now(), remainingMs: lifetime.remainingMs });
     if (asked === undefined || retries >= (retry?.retries ?? 0)) return undefined;
     const leave = state.budget.retry();
     return leave && { kind: "retry", waitMs: Math.max(asked, backoffMs(retries + 1, random)), leave };
@@ -96,12 +94,7 @@ function nextStep(call: Call, result: Settled, standing: Standing): Again | unde
 
 /** Whether the retry policy has a condition for it. */
 function isCovered({ retry, method }: Call, result: Settled): boolean {
-  return retry !== undefined && isRetriable(retry.conditions, outcomeOf(result), method);
-}
-
-function outcomeOf(result: Settled): Outcome {
-  if (result.kind === "failure") return result;
-  return { kind: "response", status: result.response.status, headers: result.response.headers };
+  return retry !== undefined && isRetriable(retry.conditions, result, method);
 }
 
 function refusedResult({ refused }: Refusal, { ended }: Lifetime): CallResult {

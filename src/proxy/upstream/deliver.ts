@@ -14,6 +14,12 @@ export type Relay = (upstream: WebSocket, lifetime: Lifetime) => { readonly sock
 /** `broken`: the upstream or the caller ended it early. `unseen`: the runtime passes it on, and nobody is told how it ends. */
 export type BodyEnd = "complete" | "broken" | "unseen";
 
+/** A response of which the head is there. */
+export interface Head {
+  readonly response: Response;
+  readonly headers: { get(name: string): string | null };
+}
+
 export interface Delivery {
   readonly body: ReadableStream | ArrayBuffer | null;
   /** How the body ended; a promise for a body that is still on its way, to be kept alive after the response. */
@@ -27,8 +33,8 @@ const wholeBytes = 64 * 1024;
  * Leaves a short body of announced size to the runtime, which costs the least; undefined for other bodies. The lifetime stays open and
  * bounds it: the runtime drops its timers when the response is through.
  */
-export function handOver(response: Response, lifetime: Lifetime): Delivery | undefined {
-  const length = lengthOf(response.headers);
+export function handOver({ response, headers }: Head, lifetime: Lifetime): Delivery | undefined {
+  const length = lengthOf(headers);
   if (length === undefined || length > wholeBytes || lifetime.watchesSilence) return undefined;
   return { body: response.body, end: "unseen" };
 }
@@ -37,13 +43,13 @@ export function handOver(response: Response, lifetime: Lifetime): Delivery | und
  * Passes a body on, and tells how it ended. `lifetime` is closed then, and bounds it until then. A body that breaks off is passed on as one
  * that breaks off, never as one that ends; undefined when the lifetime was over before anything was passed on.
  */
-export async function deliver(response: Response, lifetime: Lifetime, passThrough: PassThrough): Promise<Delivery | undefined> {
+export async function deliver({ response, headers }: Head, lifetime: Lifetime, passThrough: PassThrough): Promise<Delivery | undefined> {
   const { body } = response;
   if (body === null) {
     lifetime.close();
     return { body, end: "complete" };
   }
-  const length = lengthOf(response.headers);
+  const length = lengthOf(headers);
   if (length === undefined || length > wholeBytes || lifetime.watchesSilence) return stream(body, lifetime, passThrough(length));
   try {
     return { body: await response.arrayBuffer(), end: "complete" };
@@ -85,7 +91,7 @@ async function passWatched(body: ReadableStream, writable: WritableStream, lifet
   }
 }
 
-function lengthOf(headers: Headers): number | undefined {
+function lengthOf(headers: Head["headers"]): number | undefined {
   const text = headers.get("content-length");
   return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }

@@ -6,7 +6,7 @@ import type { HeaderSource } from "../snapshots.ts";
 
 function reasonFor(method: string, headers: HeaderSource, url = "http://a.test/"): string | undefined {
   const all = new Headers(headers);
-  return admit({ method, url, headers: all, survey: surveyOf(all) }, defaultMessageLimits)?.reason;
+  return admit({ method, url, headers: surveyOf(all) }, defaultMessageLimits)?.reason;
 }
 
 const many = (count: number): [string, string][] => Array.from({ length: count }, (_, index) => [`x-${index}`, "1"]);
