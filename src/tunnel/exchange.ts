@@ -1,3 +1,5 @@
+import type { Random } from "#base/random.ts";
+import { type CallerSocket, Conversation } from "./conversation.ts";
 import type { ResetCode } from "./frame.ts";
 import { areSendable, endToEnd, type HeaderLine, type RequestHead, type ResponseHead } from "./head.ts";
 import { failureAnswer, type TunnelFailure, tunnelFailureHeader } from "./fetch.ts";
@@ -7,6 +9,15 @@ import type { StreamListener, TunnelStream } from "./stream.ts";
 
 /** A pair whose two ends are joined; with a length, for exactly so many bytes. workerd's, or a test's. */
 export type PassThrough = (length: number | undefined) => { readonly readable: ReadableStream; readonly writable: WritableStream };
+
+/** A response that switches to a WebSocket, and the mesh's end of it. workerd's, or a test's. */
+export type Switch = (protocol: string | undefined) => { readonly response: Response; readonly socket: CallerSocket };
+
+export interface ExchangePorts {
+  readonly random: Random;
+  readonly passThrough: PassThrough;
+  readonly switchToWebSocket: Switch;
+}
 
 /** Statuses whose responses have no body (Fetch standard, null body status). */
 const bodiless: ReadonlySet<number> = new Set([204, 205, 304]);
@@ -27,20 +38,29 @@ function requestHeadOf({ method, url, headers }: Pick<Request, "method" | "url" 
   headers.forEach((value, name) => {
     if (name !== "host") lines.push([name, value]);
   });
-  return { method, path: pathname + search, port: Number(port) || (protocol === "https:" ? 443 : 80), headers: endToEnd(lines) };
+  const head = { method, path: pathname + search, port: Number(port) || (protocol === "https:" ? 443 : 80) };
+  if (!isWebSocket(headers)) return { ...head, headers: endToEnd(lines) };
+  return { ...head, headers: endToEnd(lines).filter(([name]) => !ofHandshake.has(name)), isWebSocket: true };
+}
+
+/** Of the handshake between two ends of a connection; the agent has its own with the application, without extensions. */
+const ofHandshake: ReadonlySet<string> = new Set(["sec-websocket-key", "sec-websocket-version", "sec-websocket-extensions"]);
+
+function isWebSocket(headers: Headers): boolean {
+  return headers.get("upgrade")?.toLowerCase() === "websocket";
 }
 
 export class Exchange implements StreamListener {
   readonly #stream: TunnelStream;
-  readonly #passThrough: PassThrough;
+  readonly #ports: ExchangePorts;
   readonly #answer = Promise.withResolvers<ResponseHead | Response>();
   #wakeReader: (() => void) | undefined;
   #wakeWriter: (() => void) | undefined;
   #failure: Error | undefined;
 
-  constructor(stream: TunnelStream, passThrough: PassThrough) {
+  constructor(stream: TunnelStream, ports: ExchangePorts) {
     this.#stream = stream;
-    this.#passThrough = passThrough;
+    this.#ports = ports;
     stream.listen(this);
   }
 
@@ -52,7 +72,7 @@ export class Exchange implements StreamListener {
       this.#cancel("the request's headers cannot pass a tunnel");
       return failureAnswer("connection_refused", "the request's headers cannot pass a tunnel");
     }
-    this.#stream.sendRequest(head, body === null);
+    this.#stream.sendRequest(head, body === null && !head.isWebSocket);
     if (body !== null) void this.#sendBody(body as ReadableStream<Uint8Array>);
     const cancel = (): void => this.#cancel("the caller went away");
     signal.addEventListener("abort", cancel, { once: true });
@@ -60,6 +80,11 @@ export class Exchange implements StreamListener {
     const answer = await this.#answer.promise;
     if (answer instanceof Response) return answer;
     try {
+      if (answer.status === 101) {
+        // From now on the caller's socket tells.
+        signal.removeEventListener("abort", cancel);
+        return this.#switch(head, answer);
+      }
       return this.#respond(answer, method);
     } catch (thrown) {
       this.#cancel(String(thrown));
@@ -124,9 +149,17 @@ export class Exchange implements StreamListener {
     // Most answers came whole in one message: they cost no stream.
     const whole = this.#wholeBody();
     if (whole) return new Response(whole, init);
-    const { readable, writable } = this.#passThrough(lengthOf(headers));
+    const { readable, writable } = this.#ports.passThrough(lengthOf(headers));
     void this.#deliver(writable.getWriter() as WritableStreamDefaultWriter<Uint8Array>);
     return new Response(readable, init);
+  }
+
+  #switch({ isWebSocket: isAsked }: RequestHead, { headers }: ResponseHead): Response {
+    if (!isAsked) throw new Error("it switched protocols unasked");
+    const protocol = headers.find(([name]) => name.toLowerCase() === "sec-websocket-protocol")?.[1];
+    const { response, socket } = this.#ports.switchToWebSocket(protocol);
+    new Conversation(this.#stream, socket, this.#ports.random);
+    return response;
   }
 
   #dropBody(): void {

@@ -1,6 +1,5 @@
 import type { Clock } from "#base/clock.ts";
-import type { Random } from "#base/random.ts";
-import { Exchange, type PassThrough } from "./exchange.ts";
+import { Exchange, type ExchangePorts } from "./exchange.ts";
 import { closeCodes, ownCloseCodes } from "./fault.ts";
 import { failureAnswer } from "./fetch.ts";
 import { Mux } from "./mux.ts";
@@ -14,10 +13,8 @@ export interface TunnelSocket {
   close(code: number, reason: string): void;
 }
 
-export interface GatewayPorts {
+export interface GatewayPorts extends ExchangePorts {
   readonly clock: Clock;
-  readonly random: Random;
-  readonly passThrough: PassThrough;
 }
 
 /** An agent that missed three pings is gone, whatever its connection says. */
@@ -85,8 +82,6 @@ export class Gateway {
 
   /** Sends a request through the tunnel. Never rejects and never waits for an agent to come: an answer of `failureAnswer` says that there is none. */
   async fetch(request: Request): Promise<Response> {
-    if (request.headers.get("upgrade") !== null)
-      return new Response("Upgrades do not pass through a tunnel.", { status: 501, headers: { "content-type": "text/plain" } });
     const connection = this.#current;
     if (!connection) return failureAnswer("connection_refused", "the instance has no tunnel");
     if (this.#isSilent(connection)) {
@@ -94,7 +89,7 @@ export class Gateway {
       return failureAnswer("connection_refused", "the instance's tunnel is silent");
     }
     if (!connection.mux.canOpen) return failureAnswer("connection_refused", "the instance's tunnel takes no more requests");
-    return new Exchange(connection.mux.open(), this.#ports.passThrough).run(request);
+    return new Exchange(connection.mux.open(), this.#ports).run(request);
   }
 
   #leaves(connection: Connection): void {

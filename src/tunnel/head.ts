@@ -13,6 +13,8 @@ export interface RequestHead {
   /** Port of the application on the VM; the agent decides which it serves. */
   readonly port: number;
   readonly headers: readonly HeaderLine[];
+  /** The connection is to become a WebSocket: after a response with status 101 the bodies are its bytes. */
+  readonly isWebSocket?: true;
 }
 
 export interface ResponseHead {
@@ -31,16 +33,16 @@ const headerBytes = 448 * 1024;
 const target = /^\/[\x21-\x7e]*$/;
 
 export function readRequestHead(text: string): RequestHead {
-  const { method, path, port, headers } = objectIn(text);
+  const { method, path, port, headers, isWebSocket } = objectIn(text);
   if (typeof method !== "string" || !token.test(method)) throw new ProtocolFault("a request has no method");
   if (typeof path !== "string" || !target.test(path)) throw new ProtocolFault("a request has no path");
   if (!isIntegerIn(port, 1, 65_535)) throw new ProtocolFault("a request has no port");
-  return { method, path, port, headers: headersIn(headers) };
+  return { method, path, port, headers: headersIn(headers), ...(isWebSocket === true && { isWebSocket }) };
 }
 
 export function readResponseHead(text: string): ResponseHead {
   const { status, headers } = objectIn(text);
-  if (!isIntegerIn(status, 200, 599)) throw new ProtocolFault("a response has no status from 200 to 599");
+  if (!isIntegerIn(status, 200, 599) && status !== 101) throw new ProtocolFault("a response has no status from 200 to 599, or 101");
   return { status, headers: headersIn(headers) };
 }
 

@@ -75,6 +75,11 @@ export class TunnelStream {
     return this.#peerHasEnded;
   }
 
+  /** How much waits to be sent. */
+  get waitingBytes(): number {
+    return this.#outgoingBytes;
+  }
+
   /** So much waits to be sent that whoever writes should wait for `drained`. */
   get isFull(): boolean {
     return this.#outgoingBytes >= fullBytes;

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { type ClientRequest, type IncomingMessage, request } from "node:http";
+import type { Socket } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { frameLimits } from "#tunnel/frame.ts";
 import { protocol } from "#tunnel/protocol.ts";
@@ -11,7 +12,7 @@ import { compute, createMesh } from "./harness/resources.ts";
 import { call, must, until } from "./harness/rest.ts";
 import { ask } from "./harness/traffic.ts";
 import { createTunneledService, session, startLink, startTunnelAgent, type TunnelAgent, tunnelPath } from "./harness/tunnel.ts";
-import { rawUpstream } from "./harness/upstream.ts";
+import { httpUpstream, rawUpstream } from "./harness/upstream.ts";
 import { startMesh, type Mesh } from "./harness/wayside.ts";
 
 let collector: Collector;
@@ -25,6 +26,13 @@ async function agent(group: string, instance: string, port: number): Promise<Tun
   agents.push(started);
   return started;
 }
+
+const handshake = {
+  connection: "Upgrade",
+  upgrade: "websocket",
+  "sec-websocket-version": "13",
+  "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
+};
 
 interface Asking {
   readonly method?: string;
@@ -176,14 +184,29 @@ describe("requests", () => {
     await until("its connection is over", 5_000, async () => asked.isOver);
   });
 
-  it("of a WebSocket are answered 501", async () => {
-    const headers = {
-      connection: "Upgrade",
-      upgrade: "websocket",
-      "sec-websocket-version": "13",
-      "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
-    };
-    expect((await headOf(open("web.test", { headers }).end())).statusCode).toBe(501);
+  it("become WebSockets, with the application's own handshake, until either end closes", async () => {
+    const outgoing = open("web.test", { path: "/socket", headers: handshake }).end();
+    const [incoming, socket] = (await once(outgoing, "upgrade")) as [IncomingMessage, Socket];
+    expect(incoming.headers["sec-websocket-accept"]).toBe("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    let heard = "";
+    socket.on("data", (bytes: Buffer) => (heard += bytes.toString("latin1"))).on("error", () => undefined);
+    for (const said of ["hello", "again"]) {
+      socket.write(Buffer.from([0x81, 0x85, 0, 0, 0, 0, ...Buffer.from(said)]));
+      await until("the echo", 5_000, async () => heard.endsWith(`\x81\x05${said}`));
+    }
+    const asked = app.last();
+    expect(Object.fromEntries(asked.headers)).toMatchObject({ host: "web.test", upgrade: "websocket", "sec-websocket-version": "13" });
+    socket.destroy();
+    await until("the application's connection is over", 10_000, async () => asked.isOver);
+  });
+
+  it("to become a WebSocket are answered as the application answers, when it does not", async () => {
+    const plain = await httpUpstream((_, answer) => void answer.writeHead(403).end("not here"));
+    await createTunneledService(mesh, { name: "plain", instances: [{ name: "plain-1", port: plain.port }] });
+    await agent("plain", "plain-1", plain.port);
+    const incoming = await headOf(open("plain.test", { headers: handshake }).end());
+    expect([incoming.statusCode, await textOf(incoming)]).toEqual([403, "not here"]);
+    await plain.close();
   });
 });
 

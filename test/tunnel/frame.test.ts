@@ -124,7 +124,7 @@ describe("hostile frames", () => {
     ["a head that is no UTF-8", raw(head, { payload: Uint8Array.of(0x22, 0xff, 0x22) }), 1002, /no UTF-8/],
     ["a head that is a list", raw(head, { payload: text([]) }), 1002, /no object/],
     ["a status that is none", raw(head, { payload: text({ status: 99, headers: [] }) }), 1002, /status/],
-    ["a switch of protocols", raw(head, { payload: text({ status: 101, headers: [] }) }), 1002, /status/],
+    ["an answer that is none yet", raw(head, { payload: text({ status: 103, headers: [] }) }), 1002, /status/],
     ["a status of text", raw(head, { payload: text({ status: "200", headers: [] }) }), 1002, /status/],
     ["no headers", raw(head, { payload: text({ status: 200 }) }), 1002, /headers/],
     ["a header with a line break", raw(head, { payload: text({ status: 200, headers: [["a", "b\r\nc: d"]] }) }), 1002, /header/],

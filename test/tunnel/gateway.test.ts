@@ -1,6 +1,7 @@
 /** The mesh's end of a tunnel, over sockets that the test plays. */
 import { describe, expect, it } from "vitest";
 import { seededRandom } from "#base/random.ts";
+import type { CallerSocket } from "#tunnel/conversation.ts";
 import { tunnelFailureHeader } from "#tunnel/fetch.ts";
 import { Gateway, type TunnelSocket } from "#tunnel/gateway.ts";
 import type { RequestHead, ResponseHead } from "#tunnel/head.ts";
@@ -49,12 +50,36 @@ class Agent implements TunnelSocket {
   }
 }
 
+/** The mesh's end of a caller's WebSocket. */
+class Caller implements CallerSocket {
+  readonly got: (string | ArrayBuffer)[] = [];
+  closed: readonly [code: number | undefined, reason: string | undefined] | undefined;
+  listener: Parameters<CallerSocket["listen"]>[0] | undefined;
+
+  send(message: string | ArrayBuffer): void {
+    this.got.push(message);
+  }
+
+  close(code?: number, reason?: string): void {
+    this.closed = [code, reason];
+  }
+
+  listen(listener: Parameters<CallerSocket["listen"]>[0]): void {
+    this.listener = listener;
+  }
+}
+
 class Harness {
   now = 1_000_000;
+  readonly callers: Caller[] = [];
   readonly gateway = new Gateway({
     clock: { now: () => this.now },
     random: seededRandom(1),
     passThrough: () => new TransformStream(),
+    switchToWebSocket: (protocol) => {
+      this.callers.push(new Caller());
+      return { response: new Response(null, { headers: { switched: protocol ?? "" } }), socket: this.callers.at(-1) as Caller };
+    },
   });
 
   connect(answer?: (stream: TunnelStream, head: RequestHead) => void): Agent {
@@ -179,10 +204,12 @@ describe("a request", () => {
     expect(agent.asked[0]?.recorder.events.at(-1)).toMatch(/^reset cancelled/);
   });
 
-  it("to upgrade is answered 501", async () => {
+  it("that is answered by a switch of protocols unasked has no answer", async () => {
     const harness = new Harness();
-    harness.connect();
-    expect((await harness.fetch("/", { headers: { upgrade: "websocket" } })).status).toBe(501);
+    const agent = harness.connect((stream) => stream.sendResponse({ status: 101, headers: [] }, false));
+    expect(failureOf(await harness.fetch())).toBe("connection_terminated");
+    await settle();
+    expect(agent.mux.size).toBe(0);
   });
 });
 
@@ -289,5 +316,105 @@ describe("connections", () => {
     expect(failureOf(await waiting)).toBe("connection_terminated");
     // What still comes of it is nobody's.
     harness.gateway.received(agent, message);
+  });
+});
+
+describe("a WebSocket", () => {
+  const headers = {
+    connection: "Upgrade",
+    upgrade: "websocket",
+    "sec-websocket-key": "x",
+    "sec-websocket-version": "13",
+    "sec-websocket-extensions": "permessage-deflate",
+    "sec-websocket-protocol": "chat",
+  };
+  const unmasked = (opcode: number, ...payload: number[]): Uint8Array => Uint8Array.of(0x80 | opcode, payload.length, ...payload);
+  const opened = async (): Promise<{ harness: Harness; caller: Caller; server: Recorder; agent: Agent }> => {
+    const harness = new Harness();
+    const agent = harness.connect((stream) => stream.sendResponse({ status: 101, headers: [["Sec-WebSocket-Protocol", "chat"]] }, false));
+    const response = await harness.fetch("/socket", { headers });
+    expect([response.headers.get("switched"), agent.asked[0]?.head]).toEqual([
+      "chat",
+      { method: "GET", path: "/socket", port: 8080, headers: [["sec-websocket-protocol", "chat"]], isWebSocket: true },
+    ]);
+    return { harness, agent, caller: harness.callers[0] as Caller, server: agent.asked[0]?.recorder as Recorder };
+  };
+  /** What the application's connection got, without its masks: opcodes and payloads. */
+  const heard = (bytes: Uint8Array): [opcode: number, text: string][] => {
+    const found: [number, string][] = [];
+    for (let at = 0; at < bytes.length;) {
+      const length = (bytes[at + 1] ?? 0) & 0x7f;
+      const mask = bytes.subarray(at + 2, at + 6);
+      const payload = bytes.subarray(at + 6, at + 6 + length).map((byte, index) => byte ^ (mask[index & 3] ?? 0));
+      found.push([(bytes[at] ?? 0) & 0x0f, Buffer.from(payload).toString("latin1")]);
+      at += 6 + length;
+    }
+    return found;
+  };
+
+  it("passes messages both ways and answers the application's pings", async () => {
+    const { caller, server } = await opened();
+    caller.listener?.message("hi");
+    caller.listener?.message(Uint8Array.of(1, 2).buffer);
+    server.stream.write(Buffer.concat([unmasked(1, 0x61), unmasked(9, 0x62), unmasked(2, 7)]));
+    await settle();
+    expect(caller.got).toEqual(["a", Uint8Array.of(7).buffer]);
+    await settle();
+    expect(heard(server.readAll())).toEqual([
+      [1, "hi"],
+      [2, "\x01\x02"],
+      [10, "b"],
+    ]);
+  });
+
+  it("that the caller closes is closed at the application, and nothing is left of it", async () => {
+    const { agent, caller, server } = await opened();
+    caller.listener?.close(4000, "done");
+    await settle();
+    expect(heard(server.readAll())).toEqual([[8, "\x0f\xa0done"]]);
+    expect(server.stream.isEnded).toBe(true);
+    server.stream.write(unmasked(8, 0x0f, 0xa0));
+    server.stream.end();
+    await settle();
+    expect(agent.mux.size).toBe(0);
+  });
+
+  it("that the application closes is closed at the caller", async () => {
+    const { agent, caller, server } = await opened();
+    server.stream.write(unmasked(8, 0x0f, 0xa1, 0x6f, 0x6b));
+    server.stream.end();
+    await settle();
+    expect(caller.closed).toEqual([4001, "ok"]);
+    expect(heard(server.readAll())).toEqual([[8, "\x0f\xa1"]]);
+    await settle();
+    expect(agent.mux.size).toBe(0);
+  });
+
+  it.each<[string, (server: Recorder, harness: Harness, agent: Agent) => void, number]>([
+    ["the application's connection ends without a word", (server) => server.stream.end(), 1001],
+    ["the application's connection breaks", (server) => server.stream.reset("broken", ""), 1001],
+    ["the tunnel is lost", (_server, harness, agent) => harness.gateway.closed(agent), 1001],
+    ["the application sends what is no frame", (server) => server.stream.write(Uint8Array.of(0xff, 0xff)), 1002],
+  ])("is closed when %s", async (_what, happen, code) => {
+    const { agent, caller, harness, server } = await opened();
+    happen(server, harness, agent);
+    await settle();
+    expect(caller.closed?.[0]).toBe(code);
+  });
+
+  it("whose application does not read is given up before it fills the memory", async () => {
+    const { agent, caller } = await opened();
+    for (let message = 0; message < 10; message++) caller.listener?.message(new ArrayBuffer(1_000_000));
+    await settle();
+    expect([caller.closed?.[0], agent.asked[0]?.recorder.events.at(-1)]).toEqual([1013, "reset cancelled: the conversation is over"]);
+  });
+
+  it("that the application refuses is answered as it says", async () => {
+    const harness = new Harness();
+    const agent = harness.connect(respond({ status: 403, headers: [] }, "not you"));
+    const response = await harness.fetch("/socket", { headers });
+    expect([response.status, await response.text()]).toEqual([403, "not you"]);
+    await settle();
+    expect(agent.mux.size).toBe(0);
   });
 });

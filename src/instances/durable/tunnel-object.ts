@@ -1,11 +1,30 @@
 import { DurableObject } from "cloudflare:workers";
 import { systemClock } from "#base/clock.ts";
 import { systemRandom } from "#base/random.ts";
-import type { PassThrough } from "#tunnel/exchange.ts";
+import type { PassThrough, Switch } from "#tunnel/exchange.ts";
 import { Gateway } from "#tunnel/gateway.ts";
 import { connectUrl, keepAlive, protocol } from "#tunnel/protocol.ts";
 
 const passThrough: PassThrough = (length) => (length === undefined ? new IdentityTransformStream() : new FixedLengthStream(length));
+
+const switchToWebSocket: Switch = (protocol) => {
+  const { 0: caller, 1: own } = new WebSocketPair();
+  const headers = protocol === undefined ? {} : { "sec-websocket-protocol": protocol };
+  return {
+    response: new Response(null, { status: 101, webSocket: caller, headers }),
+    socket: {
+      send: (message) => own.send(message),
+      close: (code, reason) => own.close(code, reason),
+      listen: ({ message, close }) => {
+        own.binaryType = "arraybuffer";
+        own.addEventListener("message", ({ data }) => message(data as string | ArrayBuffer));
+        own.addEventListener("close", ({ code, reason }) => close(code, reason));
+        own.addEventListener("error", () => close(1006, ""));
+        own.accept();
+      },
+    },
+  };
+};
 
 /**
  * The tunnel of one instance, named `project/groupKey/instance`. It stores nothing: the platform keeps the agent's WebSocket while the object
@@ -13,7 +32,7 @@ const passThrough: PassThrough = (length) => (length === undefined ? new Identit
  * instance is the control Worker's to say, before anything comes here.
  */
 export class TunnelObject extends DurableObject {
-  readonly #gateway = new Gateway({ clock: systemClock, random: systemRandom, passThrough });
+  readonly #gateway = new Gateway({ clock: systemClock, random: systemRandom, passThrough, switchToWebSocket });
 
   constructor(ctx: DurableObjectState, env: Cloudflare.Env) {
     super(ctx, env);
