@@ -95,9 +95,13 @@ describe("an unmanaged group", () => {
         { name: "vm-8", address: "vm-8.legacy.us-central1-a.tunnel" },
       ],
     });
-    // The VM's own address is known nonetheless, and comes to be used when the tunnel is not asked for any more.
+    // Its agent says where it is again and again; it stays behind its tunnel until it is said to be no more.
+    await harness.must("POST", registrations, { name: "vm-8", group: "legacy", address: "10.0.0.8", port: 81 });
+    expect(harness.store.get(`${zone}/instanceGroupMembers/legacy`)?.resource).toMatchObject({
+      members: [{ name: "vm-7" }, { name: "vm-8", address: "vm-8.legacy.us-central1-a.tunnel", port: 81 }],
+    });
     expect((await harness.must("GET", `${vms}/vm-8`)).networkInterfaces).toEqual([{ networkIP: "10.0.0.8" }]);
-    await harness.must("POST", registrations, { name: "vm-8", group: "legacy", address: "10.0.0.8" });
+    await harness.must("POST", registrations, { name: "vm-8", group: "legacy", address: "10.0.0.8", tunnel: false });
     expect(harness.store.get(`${zone}/instanceGroupMembers/legacy`)?.resource).toMatchObject({
       members: [{ name: "vm-7" }, { name: "vm-8", address: "10.0.0.8" }],
     });

@@ -1,7 +1,7 @@
 import { isJsonObject, type Json, type JsonObject } from "#base/json.ts";
 import { randomHex } from "#base/random.ts";
 import type { GroupReport, InstanceReport } from "#instances/group/spec.ts";
-import { tunnelHost } from "#tunnel/address.ts";
+import { isTunnelHost, tunnelHost } from "#tunnel/address.ts";
 import type { GroupSource } from "#control/compiler/group-source.ts";
 import { membersKey, type GroupMember } from "#control/compiler/membership.ts";
 import type { Call, Result, Verb } from "../context.ts";
@@ -26,7 +26,8 @@ interface Registration {
   readonly name: string;
   /** Of the VM itself, also where proxies do not use it; undefined where only its tunnel reaches it and it told none. */
   readonly address: string | undefined;
-  readonly isTunneled: boolean;
+  /** Whether its agent's tunnel is the way to it; undefined: as before, and directly where there was nothing before. */
+  readonly tunnel: boolean | undefined;
   readonly port: number | undefined;
   /** Undefined: those that it has. */
   readonly labels: JsonObject | undefined;
@@ -34,20 +35,22 @@ interface Registration {
 
 /** The same name again in the same group replaces address and port: that is how a VM comes back after a restart. */
 function register(call: Call): Result {
-  const { group, name, address, port, labels, isTunneled } = registrationOf(call);
+  const { group, name, address, port, labels, tunnel } = registrationOf(call);
   const { store } = call.context;
   const scope = scopeOf(group.key);
   const key = keyOf(scope, "instances", name);
   const kind = requireKind("instances");
   const before = store.get(key);
+  const members = membersKey(scope, group.name);
+  const known = membersOf(call, members);
+  const isTunneled = tunnel ?? isTunnelHost(known.find(({ instance }) => instance === key)?.address ?? "");
+  if (address === undefined && !isTunneled) throw required("address");
   const networkInterfaces = address === undefined ? [] : [{ networkIP: address }];
   const input: JsonObject = { ...before?.resource, name, networkInterfaces, ...(labels && { labels }) };
   const changes = save(call, { kind, key, ...(before ? { before } : {}) }, draft(call, kind, { key, input }));
   const reached = isTunneled || address === undefined ? tunnelHost(group.zone, group.name, name) : address;
   const member: GroupMember = { name, address: reached, instance: key, ...(port === undefined ? {} : { port }) };
-  const members = membersKey(scope, group.name);
-  const others = membersOf(call, members).filter(({ instance }) => instance !== key);
-  const joined = putMembers(call, members, [...others, member]);
+  const joined = putMembers(call, members, [...known.filter(({ instance }) => instance !== key), member]);
   return {
     answer: { name, group: group.name, zone: group.zone, address: reached, ...(port === undefined ? {} : { port }) },
     changes: [...changes, ...joined],
@@ -61,16 +64,15 @@ function registrationOf(call: Call): Registration {
   if (group.kind !== "unmanaged") {
     throw invalid("group", body["group"], "VMs are registered in unmanaged instance groups; a managed group makes its own.");
   }
-  const { address, tunnel = false } = body;
-  if (typeof tunnel !== "boolean") throw invalid("tunnel", tunnel, "It must be true or false.");
-  if (address === undefined && !tunnel) throw required("address");
+  const { address, tunnel } = body;
+  if (tunnel !== undefined && typeof tunnel !== "boolean") throw invalid("tunnel", tunnel, "It must be true or false.");
   if (address !== undefined && typeof address !== "string") throw invalid("address", address, "It must be text.");
   if (body["name"] !== undefined && typeof body["name"] !== "string") throw invalid("name", body["name"], "It must be text.");
   const name = body["name"] ?? `${group.name.slice(0, 50)}-${randomHex(call.context.random, 3)}`;
   const { labels = null } = body;
   const isMap = isJsonObject(labels) && Object.values(labels).every((value) => typeof value === "string");
   if (labels !== null && !isMap) throw invalid("labels", labels, "It must be an object of text.");
-  return { group, name, address, isTunneled: tunnel, port: portIn(body["port"]), labels: isMap ? labels : undefined };
+  return { group, name, address, tunnel, port: portIn(body["port"]), labels: isMap ? labels : undefined };
 }
 
 /** By reference, by name within `zone`, or by a name that is the only one of its kind. */
