@@ -27,12 +27,12 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   "control/validate": ["control/compiler", "proxy/match", "proxy/filters", "model", "ir", "base"],
   /** The control Worker. It shares the proxy's decision function and nothing else of the proxy. */
   control: ["control/compiler", "control/validate", "proxy/match", "proxy/filters", "model", "ir", "instances", "tunnel", "base"],
-  /** What runs on a VM. */
-  agent: ["tunnel", "base"],
   /** Typed client of the control API. */
   client: ["base"],
+  /** On a VM: joins it, runs its application, heartbeats, leaves; and the agent's end of a tunnel. */
+  agent: ["client", "tunnel", "base"],
   /** The emulator: Workers in miniflare, VMs as local processes. */
   dev: ["proxy", "telemetry", "instances", "tunnel", "ir", "client", "base"],
   /** Commands for people and programs; what `analyze` and `explain --file` need of compiler and proxy is pure. */
-  cli: ["client", "dev", "control/compiler", "control/validate", "proxy/match", "proxy/filters", "model", "base"],
+  cli: ["client", "agent", "dev", "control/compiler", "control/validate", "proxy/match", "proxy/filters", "model", "base"],
 };

@@ -1,11 +1,12 @@
 import type { FleetEvent } from "#instances/fleet.ts";
 import type { GroupControl, GroupObserver } from "#instances/group/spec.ts";
+import type { LeaseControl, LeaseObserver } from "#instances/lease/lease.ts";
 import type { ReportedProxy } from "./bus.ts";
 import type { Command, Outcome } from "./command.ts";
 import type { Pointer } from "#ir/snapshot.ts";
 
 /** What can be called on a project's object (name = project id). */
-export interface ProjectControl extends GroupObserver {
+export interface ProjectControl extends GroupObserver, LeaseObserver {
   /** Executes one call of the API. Never throws for the user's faults: they are an outcome with an error body. */
   run(command: Command): Promise<Outcome>;
   /** Pointers of the named services whose snapshots are readable in KV; the project's half of `BusEntrypoint.pointers`. */
@@ -32,6 +33,7 @@ export interface ControlEnv {
   readonly GROUP: ObjectNamespace<GroupTarget>;
   /** Tunnels of instances, by `tunnelObjectName` (src/tunnel/address.ts). */
   readonly TUNNEL: ObjectNamespace<Fetcher>;
+  readonly LEASE: ObjectNamespace<LeaseControl>;
   /** Base64 of 32 bytes: opens sealed secrets. Without it secret versions can be neither added nor read. */
   readonly MASTER_KEY?: string;
   /** JSON: list of `{role, sha256}`; see `api/`. */

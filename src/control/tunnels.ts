@@ -3,9 +3,12 @@
  * instance is handed over to its Tunnel object; nothing else of a tunnel passes the control Worker.
  */
 import { UserError } from "#base/errors.ts";
+import type { LeaseControl } from "#instances/lease/lease.ts";
+import { groupOfSession, leaseObjectName } from "#instances/lease/session.ts";
 import { tunnelHost } from "#tunnel/address.ts";
 import { type TunnelNamespace, tunnelTo } from "#tunnel/fetch.ts";
 import { connectUrl, protocol } from "#tunnel/protocol.ts";
+import { bearerOf, unknownSession } from "./api/agents.ts";
 import { type Authorizer, requireRole } from "./api/authorize.ts";
 import { errorOutcome } from "./api/errors.ts";
 import { guardLoopback } from "./api/host-guard.ts";
@@ -21,9 +24,16 @@ interface TunneledInstance {
 /** Throws `UserError` `unauthorized` or `forbidden` unless whoever sends the request may serve as the instance. */
 export type TunnelAuthorizer = (request: Request, instance: TunneledInstance) => Promise<void>;
 
-/** As long as instances have no sessions of their own: whoever may register one may serve as it. */
-export function editorsOf(authorize: Authorizer): TunnelAuthorizer {
-  return async (request) => requireRole(await authorize(request), "editor", "tunnels.connect");
+/** An instance by its own session, anybody else as for a change of the project. */
+export function tunnelAuthorizer(lease: (name: string) => Pick<LeaseControl, "authorize">, authorize: Authorizer): TunnelAuthorizer {
+  return async (request, { project, zone, group, name }) => {
+    const bearer = bearerOf(request);
+    const claimed = bearer === undefined ? undefined : groupOfSession(bearer);
+    if (bearer === undefined || claimed === undefined) return requireRole(await authorize(request), "editor", "tunnels.connect");
+    const key = `zones/${zone}/instanceGroups/${group}`;
+    const isOwn = claimed === key && (await lease(leaseObjectName(project, key, name)).authorize(name, bearer));
+    if (!isOwn) throw unknownSession();
+  };
 }
 
 interface TunnelEnv {

@@ -6,17 +6,19 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import type { Hono } from "hono";
 import { messageOf } from "#base/errors.ts";
 import { systemRandom } from "#base/random.ts";
+import type { LeaseControl } from "#instances/lease/lease.ts";
 import type { Pointer } from "#ir/snapshot.ts";
-import { createApi } from "./api/app.ts";
-import { type Authorizer, tokenAuthorizer, trustEveryone } from "./api/authorize.ts";
+import { type ApiDeps, createApi } from "./api/app.ts";
+import { tokenAuthorizer, trustEveryone } from "./api/authorize.ts";
 import type { BusEntrypoint, ReportedProxy } from "./bus.ts";
 import type { ControlEnv } from "./env.ts";
 import { acceptFleetEvent } from "./fleet-events.ts";
 import { logLine } from "./log.ts";
-import { acceptTunnel, editorsOf, type TunnelAuthorizer } from "./tunnels.ts";
+import { acceptTunnel, type TunnelAuthorizer, tunnelAuthorizer } from "./tunnels.ts";
 
 export { GroupObject } from "#instances/durable/group-object.ts";
 export { TunnelObject } from "#instances/durable/tunnel-object.ts";
+export { LeaseObject } from "#instances/durable/lease-object.ts";
 export { ProjectObject } from "./project/object.ts";
 
 export class Bus extends WorkerEntrypoint<ControlEnv> implements BusEntrypoint {
@@ -47,13 +49,14 @@ export default {
 
 function doorsOf(env: ControlEnv): Doors {
   const authorize = env.DEV === "1" ? trustEveryone : tokenAuthorizer(env.API_TOKENS);
-  return { api: apiOf(env, authorize), authorizeTunnel: editorsOf(authorize) };
+  const lease = (name: string): LeaseControl => env.LEASE.getByName(name);
+  return { api: apiOf(env, { authorize, lease }), authorizeTunnel: tunnelAuthorizer(lease, authorize) };
 }
 
-function apiOf(env: ControlEnv, authorize: Authorizer): Hono {
+function apiOf(env: ControlEnv, given: Pick<ApiDeps, "authorize" | "lease">): Hono {
   return createApi({
     run: (command) => env.PROJECT.getByName(command.project).run(command),
-    authorize,
+    ...given,
     loopbackOnly: env.DEV === "1",
     random: systemRandom,
     log: ({ id, method, path, cause }) => logLine(`internal error ${id}: ${method} ${path}: ${messageOf(cause)}`),

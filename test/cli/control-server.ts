@@ -5,6 +5,7 @@ import { createClient, type Client } from "#client/client.ts";
 import { seededRandom } from "#base/random.ts";
 import { createApi } from "#control/api/app.ts";
 import { trustEveryone } from "#control/api/authorize.ts";
+import { noLeases } from "../control/api/no-leases.ts";
 import { World } from "../control/project/harness.ts";
 
 export interface ControlServer {
@@ -22,6 +23,7 @@ export async function startControl(): Promise<ControlServer> {
   const app = createApi({
     run: (command) => world.run(command),
     authorize: trustEveryone,
+    lease: noLeases,
     loopbackOnly: true,
     random: seededRandom(1),
     log: (fault) => world.log.push(JSON.stringify(fault)),

@@ -1,12 +1,23 @@
 /** Who may connect a tunnel, and where to. */
 import { describe, expect, it } from "vitest";
 import { sha256Hex } from "#base/hash.ts";
+import { seededRandom } from "#base/random.ts";
 import { tokenAuthorizer, trustEveryone } from "#control/api/authorize.ts";
-import { acceptTunnel, editorsOf } from "#control/tunnels.ts";
+import { acceptTunnel, tunnelAuthorizer } from "#control/tunnels.ts";
+import { leaseObjectName, newSession } from "#instances/lease/session.ts";
 import { connectUrl, protocol } from "#tunnel/protocol.ts";
 
 const path = "/wayside/v1/projects/demo/tunnels/us-central1-a/web/web-1";
 const upgrade = { upgrade: "websocket", "sec-websocket-protocol": `other, ${protocol}` };
+
+const key = "zones/us-central1-a/instanceGroups/web";
+const session = newSession(key, seededRandom(1));
+
+/** The Lease object of web-1 knows one session, and no other object knows any. */
+const leases = (object: string) => ({
+  authorize: async (name: string, given: string) =>
+    object === leaseObjectName("demo", key, "web-1") && name === "web-1" && given === session,
+});
 
 /** A namespace whose objects answer with their names. */
 function namespace() {
@@ -28,7 +39,7 @@ async function connect(
   const tokens = await Promise.all(
     (["viewer", "editor"] as const).map(async (role) => ({ role, sha256: await sha256Hex(`${role}-token`) })),
   );
-  const authorize = editorsOf(dev ? trustEveryone : tokenAuthorizer(JSON.stringify(tokens)));
+  const authorize = tunnelAuthorizer(leases, dev ? trustEveryone : tokenAuthorizer(JSON.stringify(tokens)));
   const request = new Request(`http://127.0.0.1:8787${target}`, { method, headers });
   return { answer: await acceptTunnel(request, { TUNNEL, ...(dev && { DEV: "1" }) }, authorize), asked };
 }
@@ -41,10 +52,32 @@ describe("an agent", () => {
     expect([answer?.status, asked]).toEqual([200, [{ name: "demo/zones/us-central1-a/instanceGroups/web/web-1", url: connectUrl }]]);
   });
 
+  it("is let in by the session of its instance", async () => {
+    expect((await connect({ ...upgrade, authorization: `Bearer ${session}` })).asked).toHaveLength(1);
+  });
+
   it.each<[string, Record<string, string>, { target?: string; method?: string; dev?: boolean }, number]>([
     ["without a token", upgrade, {}, 401],
     ["with a wrong token", { ...upgrade, authorization: "Bearer wrong" }, {}, 401],
     ["with a token that may only read", { ...upgrade, authorization: "Bearer viewer-token" }, {}, 403],
+    [
+      "with the session of another instance",
+      { ...upgrade, authorization: `Bearer ${session}` },
+      { target: path.replace("web-1", "web-2") },
+      401,
+    ],
+    [
+      "with a session of another group",
+      { ...upgrade, authorization: `Bearer ${session}` },
+      { target: path.replace("/web/", "/cart/") },
+      401,
+    ],
+    [
+      "with an old session, in the emulator too",
+      { ...upgrade, authorization: `Bearer ${newSession(key, seededRandom(2))}` },
+      { dev: true },
+      401,
+    ],
     ["without an upgrade", editor, {}, 426],
     ["with another protocol", { ...upgrade, ...editor, "sec-websocket-protocol": "wayside-tunnel.v2" }, {}, 426],
     ["with POST", { ...upgrade, ...editor }, { method: "POST" }, 405],

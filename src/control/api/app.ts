@@ -4,7 +4,8 @@ import type { Random } from "#base/random.ts";
 import { randomHex } from "#base/random.ts";
 import type { Command, Outcome } from "../command.ts";
 import { camelCase } from "../resources/merge.ts";
-import { requireRole, type Authorizer } from "./authorize.ts";
+import { instanceCaller, makeToken, serveAgent, type AgentLeases } from "./agents.ts";
+import { requireAccess, type Authorizer } from "./authorize.ts";
 import { batchPath, serveBatch } from "./batch.ts";
 import { readBody } from "./body.ts";
 import { errorOutcome, internalOutcome, unavailableOutcome } from "./errors.ts";
@@ -17,6 +18,8 @@ export interface ApiDeps {
   /** Hands a command to its project. The user's faults come back as an outcome; what is thrown is our fault. */
   run(command: Command): Promise<Outcome>;
   readonly authorize: Authorizer;
+  /** A Lease object by its name (`leaseObjectName`): what agents say goes there directly. */
+  lease(name: string): AgentLeases;
   /** In the emulator, where no token is asked for: only requests of this machine's own programs are answered. */
   readonly loopbackOnly: boolean;
   /** Ids of our faults. */
@@ -47,18 +50,21 @@ async function serve(deps: ApiDeps, request: Request): Promise<Outcome> {
   const url = new URL(request.url);
   // Hono, like Google, has no separate meaning for HEAD; Google answers that there is nothing.
   if (request.method === "HEAD") throw noSuchPath(url.pathname);
-  const caller = await deps.authorize(request);
+  const ofAgent = await serveAgent(deps, request);
+  if (ofAgent) return ofAgent;
+  const caller = (await instanceCaller(deps, request)) ?? (await deps.authorize(request));
   const route = routeOf(request.method, url.pathname);
-  requireRole(caller, route.role, `${route.collection}.${route.verb}`);
+  requireAccess(caller, route);
   const takesBody = ["POST", "PUT", "PATCH"].includes(request.method);
   const body = takesBody ? await readBody(request) : undefined;
   const { role: _role, parameters, ...target } = route;
-  return deps.run({
+  const command: Command = {
     ...target,
-    query: { ...queryOf(url), ...parameters },
+    query: { ...queryOf(url), ...parameters, ...(caller.instance && { group: caller.instance.group }) },
     ...(body === undefined ? {} : { body }),
     user: caller.user,
-  });
+  };
+  return route.collection === "joinTokens" && route.verb === "insert" ? makeToken(deps, command) : deps.run(command);
 }
 
 /** Names in either spelling; of a repeated one all values, as a list with commas, which is how a field mask may be sent. */

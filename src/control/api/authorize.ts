@@ -1,5 +1,6 @@
 import { UserError } from "#base/errors.ts";
 import { sha256Hex } from "#base/hash.ts";
+import type { Route } from "./paths.ts";
 import { isJsonObject } from "#base/json.ts";
 
 /** What a caller may do. An admin may do everything, an editor what a viewer may; reading secrets is a role of its own. */
@@ -9,6 +10,8 @@ export interface Caller {
   /** For operations and the audit log; never a token. */
   readonly user: string;
   readonly roles: ReadonlySet<Role>;
+  /** Set where an instance calls for itself, with its session; it has no role. */
+  readonly instance?: { readonly name: string; readonly group: string };
 }
 
 /** Tells who sends a request; throws `UserError` `unauthorized` when nobody known does. */
@@ -51,6 +54,15 @@ export function requireRole(caller: Caller, needed: Role, action: string): void 
   };
   if (holders[needed].some((role) => caller.roles.has(role))) return;
   throw new UserError({ code: "forbidden", message: `Required role '${needed}' for '${action}'` });
+}
+
+/** What an instance may do to itself. */
+const ofItself: ReadonlySet<string> = new Set(["getRegistered", "drain", "undrain", "deregister"]);
+
+/** Throws `UserError` `forbidden` unless the caller may do what the route asks for. */
+export function requireAccess(caller: Caller, { collection, verb, name, role }: Route): void {
+  const own = caller.instance && collection === "instances" && caller.instance.name === name && ofItself.has(verb);
+  if (!own) requireRole(caller, role, `${collection}.${verb}`);
 }
 
 const roles: readonly string[] = ["viewer", "editor", "admin", "secretAccessor"] satisfies Role[];

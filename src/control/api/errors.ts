@@ -36,8 +36,9 @@ export function styleOf(command: Pick<Command, "collection" | "scope">): ErrorSt
   if (command.scope.startsWith("locations/")) return "v1";
   const api = catalogue.get(command.collection)?.kind?.api;
   const own = command.collection === "wayside" || command.collection === "secrets" || command.collection === "locations";
+  const ofAgents = command.collection === "joinTokens";
   const registration = command.collection === "instances" && command.scope === "";
-  return own || registration || (api !== undefined && api !== "compute") ? "v1" : "compute";
+  return own || ofAgents || registration || (api !== undefined && api !== "compute") ? "v1" : "compute";
 }
 
 /** Nobody reads more than these, and a body of a megabyte can hold hundreds of thousands of mistakes, each with the value it is about. */

@@ -31,3 +31,9 @@ export function wrongMethod(method: string, allowed: readonly string[]): UserErr
   const list = [...new Set(allowed)].toSorted().join(", ");
   return new UserError({ code: "methodNotAllowed", message: `Method ${method} is not allowed here; allowed: ${list}.` });
 }
+
+/** Ids, numbers and domain-scoped ids (`example.com:project`) are all in use. Throws `UserError` for what cannot be the id of a project. */
+export function checkProject(project: string): void {
+  if (/^[a-z0-9_][-a-z0-9_.:]{0,62}$/i.test(project)) return;
+  throw new UserError({ code: "invalid", field: "project", message: `Invalid value for field 'project': '${project}'. Unknown project.` });
+}

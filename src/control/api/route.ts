@@ -1,10 +1,9 @@
-import { UserError } from "#base/errors.ts";
 import type { Scope } from "../command.ts";
 import { catalogue, type Collection } from "../resources/catalogue.ts";
 import type { Verb } from "../resources/context.ts";
 import type { Role } from "./authorize.ts";
 import type { ErrorStyle } from "./errors.ts";
-import { noSuchPath, wrongMethod, type Route, type Target } from "./paths.ts";
+import { checkProject, noSuchPath, wrongMethod, type Route, type Target } from "./paths.ts";
 import { secretRoute } from "./secret-routes.ts";
 
 /** Which form errors of a path have, also where the path leads nowhere. */
@@ -46,12 +45,6 @@ function decodeSegment(segment: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** Ids, numbers and domain-scoped ids (`example.com:project`) are all in use. */
-function checkProject(project: string): void {
-  if (/^[a-z0-9_][-a-z0-9_.:]{0,62}$/i.test(project)) return;
-  throw new UserError({ code: "invalid", field: "project", message: `Invalid value for field 'project': '${project}'. Unknown project.` });
 }
 
 function computeRoute({ project, method, segments }: Target): Route | undefined {
@@ -98,11 +91,20 @@ function waysideRoute({ project, method, segments }: Target): Route | undefined 
     return { project, scope: "", collection: "wayside", verb: first, role: own.role };
   }
   const place = { project, method, scope: "", collection: first };
-  if (first === "instances" && rest.length === 0) {
-    if (method !== "GET" && method !== "POST") throw wrongMethod(method, ["GET", "POST"]);
-    return spelled(place, method === "POST" ? "register" : "listRegistered");
-  }
+  if (first === "instances") return instanceRoute(place, rest);
+  if (first === "joinTokens" && rest[0] !== "redeem") return find(place, rest);
   return catalogue.get(first)?.kind?.api === "wayside" ? find(place, rest) : undefined;
+}
+
+/** Instances are a collection of Compute as well; these are the verbs of our own. A custom verb follows a slash or a colon. */
+function instanceRoute(place: Place, rest: readonly string[]): Route | undefined {
+  const [name, custom, ...more] = rest.length === 1 ? (rest[0] ?? "").split(":", 2) : rest;
+  if (more.length > 0) return undefined;
+  const verbs: Readonly<Record<string, string>> =
+    name === undefined ? { GET: "listRegistered", POST: "register" } : { GET: "getRegistered", DELETE: "deregister" };
+  const verb = custom === undefined ? verbs[place.method] : ["drain", "undrain"].find((each) => each === custom);
+  if (verb === undefined && custom === undefined) throw wrongMethod(place.method, Object.keys(verbs));
+  return verb === undefined ? undefined : named(spelled(place, verb), name);
 }
 
 interface Place {

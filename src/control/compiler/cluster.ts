@@ -12,6 +12,7 @@ import { customHeaders, noMutation } from "./headers.ts";
 import { backendProbes } from "./probes.ts";
 import { resolve, shortName } from "./references.ts";
 import { resilienceOf, shareOf } from "./resilience.ts";
+import { ownNamedPort, servingInstances } from "./traffic.ts";
 import { trafficPolicyOf } from "./traffic-policies.ts";
 import { read, type ResourceView } from "./view.ts";
 
@@ -137,22 +138,20 @@ function transportOf(sources: readonly (GroupSource | undefined)[]): Transport {
   return sources.some((source) => source?.kind === "endpoints" && source.internet) ? "public" : "vpc-network";
 }
 
-/** Instances that run and are not on their way out. */
+/** Instances that take part in traffic. */
 function endpointsOf(context: Context, { service, choice }: Omit<Service, "where">, source: GroupSource): Endpoint[] {
   const port = defaultPort(service, source);
   const probes = backendProbes(context.view, service, source).map(({ id }) => id);
-  const instances = context.view.groupReport(source.key)?.instances ?? [];
   const facts = factsOf(context.view, source, { wanted: choice, probes });
-  return instances
-    .filter(({ status, action }) => status === "RUNNING" && action !== "DELETING")
-    .map((instance) => ({
-      instance: instance.name,
-      address: instance.address,
-      port: instance.port ?? port,
-      zone: source.zone,
-      health: healthOf(instance, probes),
-      ...facts(instance),
-    }));
+  return servingInstances(context.view, source).map(({ instance, lease }) => ({
+    instance: instance.name,
+    address: instance.address,
+    port: ownNamedPort(source, instance.name, service.portName) ?? instance.port ?? port,
+    zone: source.zone,
+    // What the agent found is known before the first probe, and where there is none.
+    health: lease?.report?.healthy === false ? "UNHEALTHY" : healthOf(instance, probes),
+    ...facts(instance),
+  }));
 }
 
 /** Of instances without a port of their own. Endpoints have none only where Google infers it from the protocol. */

@@ -5,7 +5,14 @@ import { instanceGroupManagers, type InstanceGroupManager } from "#model/compute
 import { instanceGroups } from "#model/compute/instance-groups.ts";
 import { instances } from "#model/compute/instances.ts";
 import { networkEndpointGroups, type NetworkEndpointGroup } from "#model/compute/network-endpoint-groups.ts";
-import { endpointsKey, membersKey, type AttachedEndpoint, type AttachedEndpoints, type InstanceGroupMembers } from "./membership.ts";
+import {
+  endpointsKey,
+  membersKey,
+  type AttachedEndpoint,
+  type AttachedEndpoints,
+  type GroupMember,
+  type InstanceGroupMembers,
+} from "./membership.ts";
 import { groupCollections, resolve, scopeOf, shortName } from "./references.ts";
 import { collectionOf, read, type ResourceView } from "./view.ts";
 
@@ -23,7 +30,7 @@ interface Common {
 export type GroupSource = Common &
   (
     | { readonly kind: "managed"; readonly manager: InstanceGroupManager }
-    | { readonly kind: "unmanaged"; readonly members: readonly MemberSpec[] }
+    | { readonly kind: "unmanaged"; readonly members: readonly GroupMember[] }
     | { readonly kind: "endpoints"; readonly members: readonly MemberSpec[]; readonly internet: boolean }
   );
 
@@ -48,8 +55,7 @@ export function groupSource(view: ResourceView, key: string): GroupSource | unde
   const group = read(view, instanceGroups, key);
   if (!group) return undefined;
   const stored = view.get(membersKey(scope, name)) as InstanceGroupMembers | undefined;
-  const members = (stored?.members ?? []).map(({ name: member, address, port }) => ({ name: member, address, ...optionalPort(port) }));
-  return { ...common, kind: "unmanaged", members, namedPorts: namedPorts(group.namedPorts) };
+  return { ...common, kind: "unmanaged", members: stored?.members ?? [], namedPorts: namedPorts(group.namedPorts) };
 }
 
 /** `regions/r` counts as its first zone. */

@@ -1,5 +1,5 @@
 /** Groups as the Group objects carry them out: what to run, how to probe it, how long to drain it. */
-import type { GroupKey, GroupSpec, ProbeSpec, TemplateSpec } from "#instances/group/spec.ts";
+import type { GroupKey, GroupSpec, MemberSpec, ProbeSpec, TemplateSpec } from "#instances/group/spec.ts";
 import { backendServices, type BackendService } from "#model/compute/backend-services.ts";
 import { instanceGroupManagers, type InstanceGroupManager } from "#model/compute/instance-group-managers.ts";
 import { instanceTemplates } from "#model/compute/instance-templates.ts";
@@ -37,9 +37,14 @@ export function compileGroup(view: ResourceView, key: GroupKey): CompiledGroup |
     probes: unique(healing ? [...probes, healing] : probes),
     drainingTimeoutMs: Math.max(0, ...services.map((service) => (service.connectionDraining?.drainingTimeoutSec ?? 0) * 1000)),
     kind: source.kind,
-    ...(source.kind === "managed" ? { managed: managedSpec(recording, source, healing) } : { members: source.members }),
+    ...(source.kind === "managed" ? { managed: managedSpec(recording, source, healing) } : { members: source.members.map(memberSpec) }),
   };
   return { spec, dependencies: recording.dependencies() };
+}
+
+/** What the group needs of a member: where to probe it. */
+function memberSpec({ name, address, port }: MemberSpec): MemberSpec {
+  return { name, address, ...(port === undefined ? {} : { port }) };
 }
 
 /** Keys of the backend services that list a group, in the order of the view. */

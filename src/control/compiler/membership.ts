@@ -2,6 +2,8 @@
  * Who belongs to a group that nobody manages, as the API stores it: one resource of an internal collection beside each group,
  * written by `addInstances`, `removeInstances`, `attachNetworkEndpoints` and `detachNetworkEndpoints`, read by the compiler.
  */
+import type { GroupKey } from "#instances/group/spec.ts";
+import type { LeaseReport, LeaseTerms } from "#instances/lease/lease.ts";
 
 /** A VM in an unmanaged instance group. */
 export interface GroupMember {
@@ -13,6 +15,10 @@ export interface GroupMember {
   readonly port?: number;
   /** `zones/z/instances/name`. */
   readonly instance: string;
+  /** Ports of its own; the one that a backend service names stands before `port`. */
+  readonly namedPorts?: readonly { readonly name: string; readonly port: number }[];
+  /** Joined by an agent: without a live lease (`leaseKey`) it gets no requests. */
+  readonly leased?: true;
 }
 
 /** Stored at `membersKey(scope, group)`. */
@@ -34,6 +40,34 @@ export interface AttachedEndpoint {
 /** Stored at `endpointsKey(scope, neg)`. */
 export interface AttachedEndpoints {
   readonly endpoints: readonly AttachedEndpoint[];
+}
+
+/** Who an agent's instance is, and what its Lease object last said of it. Stored at `leaseKey(scope, instance)`. */
+export interface InstanceLease extends LeaseTerms {
+  readonly group: GroupKey;
+  readonly publicKey: string;
+  readonly enrolment: string;
+  /** Absent until its agent has connected. */
+  readonly report?: LeaseReport;
+}
+
+/** Instances that were taken out of traffic, of a group of any kind. Stored at `drainedKey(group)`. */
+export interface DrainedInstances {
+  readonly names: readonly string[];
+}
+
+export const leasesCollection = "instanceLeases";
+export const drainedCollections = { instanceGroups: "drainedInstances", networkEndpointGroups: "drainedEndpoints" } as const;
+
+/** Key of the lease of an instance; `scope` is the zone of its group. */
+export function leaseKey(scope: string, instance: string): string {
+  return `${scope}/${leasesCollection}/${instance}`;
+}
+
+/** Key of the drained instances of a group. */
+export function drainedKey(group: GroupKey): string {
+  const { instanceGroups, networkEndpointGroups } = drainedCollections;
+  return group.replace("/instanceGroups/", `/${instanceGroups}/`).replace("/networkEndpointGroups/", `/${networkEndpointGroups}/`);
 }
 
 export const membersCollection = "instanceGroupMembers";

@@ -105,6 +105,7 @@ export class Commands {
     const { state, clock } = this.#ports;
     const now = clock.now();
     const gone = state.groups.update(changes);
+    state.leases.update(changes);
     const keys = new Set([
       ...changes.flatMap(({ key }) => touchedBy(state.view, key)),
       ...gone.map((key) => dependency.group(key)),

@@ -3,6 +3,7 @@ import { systemClock } from "#base/clock.ts";
 import { InternalError, messageOf, UserError } from "#base/errors.ts";
 import { randomHex, systemRandom } from "#base/random.ts";
 import type { GroupKey, GroupReport } from "#instances/group/spec.ts";
+import type { LeaseReport } from "#instances/lease/lease.ts";
 import type { Pointer } from "#ir/snapshot.ts";
 import { errorOutcome, internalOutcome, styleOf } from "../api/errors.ts";
 import type { ReportedProxy } from "../bus.ts";
@@ -29,6 +30,7 @@ export class ProjectObject extends DurableObject<ControlEnv> implements ProjectC
       database: ctx.storage,
       bus: { put: (key, value) => answered(env.BUS.put(key, value)), delete: (key) => answered(env.BUS.delete(key)) },
       group: (key) => ({ configure: (spec) => answered(env.GROUP.getByName(`${project}/${key}`).configure(spec)) }),
+      lease: (name) => ({ apply: (group, tasks) => answered(env.LEASE.getByName(name).apply(group, tasks)) }),
       clock: systemClock,
       random: systemRandom,
       ...(env.MASTER_KEY !== undefined && { masterKey: env.MASTER_KEY }),
@@ -59,6 +61,14 @@ export class ProjectObject extends DurableObject<ControlEnv> implements ProjectC
 
   observeGroup(report: GroupReport): Promise<void> {
     return guarded(() => this.#impl.observeGroup(report));
+  }
+
+  observeLeases(group: GroupKey, reports: readonly LeaseReport[]): Promise<void> {
+    return guarded(() => this.#impl.observeLeases(group, reports));
+  }
+
+  collectLeases(group: GroupKey, lost: readonly { readonly name: string; readonly enrolment: string }[]): Promise<void> {
+    return guarded(() => this.#impl.collectLeases(group, lost));
   }
 
   released(key: GroupKey, instances: readonly string[]): Promise<boolean> {

@@ -2,6 +2,7 @@ import type { Clock } from "#base/clock.ts";
 import type { Random } from "#base/random.ts";
 import { dependency } from "#control/compiler/view.ts";
 import type { GroupControl, GroupKey, GroupReport } from "#instances/group/spec.ts";
+import type { LeaseControl, LeaseReport } from "#instances/lease/lease.ts";
 import { readSnapshot } from "#ir/codec.ts";
 import { directoryService, type Pointer, type Snapshot } from "#ir/snapshot.ts";
 import type { ReportedProxy } from "../bus.ts";
@@ -11,6 +12,7 @@ import { isReleased } from "../status/released.ts";
 import type { SqlDatabase } from "../store/sql.ts";
 import { Commands } from "./commands.ts";
 import { Courier } from "./courier.ts";
+import { LeaseCourier } from "./leases.ts";
 import { openState, type ProjectState } from "./state.ts";
 
 /** What a project needs of the world. */
@@ -20,6 +22,8 @@ export interface ProjectPorts {
   readonly bus: BusWriter;
   /** The object of a group of this project. */
   group(key: GroupKey): GroupControl;
+  /** A Lease object, by the name that `leaseObjectName` gives it. */
+  lease(name: string): Pick<LeaseControl, "apply">;
   readonly clock: Clock;
   readonly random: Random;
   /** The binding `MASTER_KEY`. */
@@ -45,6 +49,7 @@ export class Project {
   readonly #commands: Commands;
   readonly #publisher: Publisher;
   readonly #courier: Courier;
+  readonly #leaseCourier: LeaseCourier;
   #draining: Promise<void> | undefined;
   #drainAgain = false;
 
@@ -53,7 +58,7 @@ export class Project {
     const { project, database, bus, clock, random } = ports;
     const log = (line: string): void => ports.log(line);
     this.#state = openState({ project, database, clock, log });
-    const { ledger, secretOutbox, groups } = this.#state;
+    const { ledger, secretOutbox, groups, leases } = this.#state;
     this.#commands = new Commands({
       state: this.#state,
       clock,
@@ -64,6 +69,7 @@ export class Project {
     });
     this.#publisher = new Publisher({ project, ledger, secrets: secretOutbox, bus, clock, random });
     this.#courier = new Courier({ groups, object: (key) => ports.group(key), clock, random, log });
+    this.#leaseCourier = new LeaseCourier({ project, outbox: leases, object: (name) => ports.lease(name), clock, random, log });
     // Whatever an earlier life of the object left undone; its alarm may have been lost with it.
     if (this.#hasWork()) ports.setAlarm(clock.now());
   }
@@ -100,6 +106,31 @@ export class Project {
     if (isNews) this.#wake();
   }
 
+  /** Takes what a Lease object says of connections into the configuration of every service that uses the group. */
+  observeLeases(group: GroupKey, reports: readonly LeaseReport[]): void {
+    const { store, leases, configurations } = this.#state;
+    const changed = store.transaction(() => {
+      const keys = leases.observe(group, reports);
+      if (keys.length > 0) configurations.update({ keys: new Set(keys), unreadable: "keep" }, this.#ports.clock.now());
+      return keys.length > 0;
+    });
+    if (changed) this.#wake();
+  }
+
+  /** Deregisters instances that were lost for too long, each like a caller would. */
+  async collectLeases(group: GroupKey, lost: readonly { readonly name: string; readonly enrolment: string }[]): Promise<void> {
+    const { leases, store } = this.#state;
+    const collectable = new Set(leases.stillLost(group, lost));
+    for (const { name } of lost) {
+      if (!collectable.has(name)) store.transaction(() => leases.forget(group, name));
+      else {
+        const { project } = this.#ports;
+        await this.run({ project, collection: "instances", scope: "", verb: "deregister", name, query: { group }, user: "lease" });
+      }
+    }
+    this.#wake();
+  }
+
   /** See `GroupObserver.released`. */
   released(key: GroupKey, instances: readonly string[]): boolean {
     const { configurations, ledger, reports } = this.#state;
@@ -129,20 +160,30 @@ export class Project {
     let wakeAtMs: number | undefined;
     while (this.#drainAgain && writes < writesPerDrain) {
       this.#drainAgain = false;
-      const [published, delivered] = await Promise.all([this.#publisher.pass(writesPerDrain - writes), this.#courier.pass()]);
-      const done = published.writes + delivered.attempts;
+      const [published, delivered, leased] = await Promise.all([
+        this.#publisher.pass(writesPerDrain - writes),
+        this.#courier.pass(),
+        this.#leaseCourier.pass(),
+      ]);
+      const done = published.writes + delivered.attempts + leased.attempts;
       writes += done;
       // What was done may have made something else due.
       if (done > 0) this.#drainAgain = true;
-      wakeAtMs = earlier(published.wakeAtMs, delivered.wakeAtMs);
+      wakeAtMs = earlier(earlier(published.wakeAtMs, delivered.wakeAtMs), leased.wakeAtMs);
     }
     this.#ports.setAlarm(this.#drainAgain ? this.#ports.clock.now() : wakeAtMs);
   }
 
   #hasWork(): boolean {
-    const { ledger, secretOutbox, groups } = this.#state;
+    const { ledger, secretOutbox, groups, leases } = this.#state;
     const { publications, garbage } = ledger.state();
-    return publications.length > 0 || garbage.length > 0 || secretOutbox.pending().length > 0 || groups.pending().length > 0;
+    return (
+      publications.length > 0 ||
+      garbage.length > 0 ||
+      secretOutbox.pending().length > 0 ||
+      groups.pending().length > 0 ||
+      leases.pending().length > 0
+    );
   }
 
   #snapshot(service: string): Snapshot | undefined {

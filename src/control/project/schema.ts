@@ -105,6 +105,18 @@ const migrations: readonly (readonly string[])[] = [
     "ALTER TABLE services ADD COLUMN warnings TEXT NOT NULL DEFAULT '[]'",
     "CREATE INDEX services_by_owner ON services (owner)",
   ],
+  [
+    "CREATE TABLE lease_identities (lease_key TEXT PRIMARY KEY, group_key TEXT NOT NULL, identity TEXT NOT NULL) WITHOUT ROWID",
+    `CREATE TABLE lease_tasks (
+       group_key TEXT NOT NULL,
+       name TEXT NOT NULL,
+       version INTEGER NOT NULL,
+       task TEXT NOT NULL,
+       attempts INTEGER NOT NULL DEFAULT 0,
+       not_before_ms INTEGER NOT NULL DEFAULT 0,
+       PRIMARY KEY (group_key, name)
+     ) WITHOUT ROWID`,
+  ],
 ];
 
 /** Brings the tables to the newest version; cheap when they are there already. Called once, when the object wakes. */

@@ -2,7 +2,7 @@ import { textOf } from "../store/row.ts";
 import { firstRow, type Sql } from "../store/sql.ts";
 
 /** Names of the Project object's counters and marks, all of them in the table `settings`. */
-export type Setting = "generation" | "groupVersion" | "compilerRevision";
+export type Setting = "generation" | "groupVersion" | "leaseVersion" | "compilerRevision";
 
 export function readSetting(sql: Sql, name: Setting): string | undefined {
   const row = firstRow(sql.exec("SELECT value FROM settings WHERE name = ?", name));

@@ -13,6 +13,7 @@ import type { SqlDatabase } from "../store/sql.ts";
 import { AuditLog } from "./audit.ts";
 import { compilerRevision, Configurations } from "./configurations.ts";
 import { Groups } from "./groups.ts";
+import { LeaseOutbox } from "./leases.ts";
 import { migrateProject } from "./schema.ts";
 import { readSetting, writeSetting } from "./settings.ts";
 import { projectView } from "./view.ts";
@@ -29,6 +30,7 @@ export interface ProjectState {
   readonly ledger: Ledger;
   readonly configurations: Configurations;
   readonly groups: Groups;
+  readonly leases: LeaseOutbox;
   readonly reports: ProxyReports;
   readonly audit: AuditLog;
   readonly explainer: Explainer;
@@ -70,6 +72,7 @@ export function openState({ project, database, clock, log }: Opening): ProjectSt
     ledger,
     configurations,
     groups: new Groups({ sql, store, view }),
+    leases: new LeaseOutbox({ project, sql, store }),
     reports,
     audit: new AuditLog(sql),
     explainer: new Explainer({

@@ -8,6 +8,7 @@ import { standardVerbs } from "./standard.ts";
 import { backendServiceVerbs } from "./verbs/backend-services.ts";
 import { managerVerbs } from "./verbs/instance-group-managers.ts";
 import { instanceGroupVerbs } from "./verbs/instance-groups.ts";
+import { joinTokenVerbs } from "./verbs/join-tokens.ts";
 import { endpointGroupVerbs } from "./verbs/network-endpoint-groups.ts";
 import { registrationVerbs } from "./verbs/registration.ts";
 import { forwardingRuleVerbs, targetProxyVerbs } from "./verbs/setters.ts";
@@ -39,6 +40,8 @@ function collectionOfKind(kind: Kind): Collection {
   return { name: kind.collection, kind, scopes: kind.scopes, verbs };
 }
 
+const joinTokens: Collection = { name: "joinTokens", scopes: [""], verbs: joinTokenVerbs };
+
 const operations: Collection = { name: "operations", scopes: ["global", "zone", "region", "location"], verbs: operationVerbs };
 
 /**
@@ -48,5 +51,6 @@ const operations: Collection = { name: "operations", scopes: ["global", "zone", 
 export const catalogue: ReadonlyMap<string, Collection> = new Map<string, Collection>([
   ...kinds.filter((kind) => kind.api !== "secretmanager").map((kind): [string, Collection] => [kind.collection, collectionOfKind(kind)]),
   ["operations", operations],
+  ["joinTokens", joinTokens],
   ...[...places].map(([name, place]): [string, Collection] => [name, { name, ...place }]),
 ]);

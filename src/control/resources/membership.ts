@@ -13,7 +13,8 @@ import type { Change } from "../command.ts";
 import type { ResourceKey } from "../store/store.ts";
 import type { Call } from "./context.ts";
 import { putResource } from "./draft.ts";
-import { collectionOf, scopeOf } from "./names.ts";
+import { forgetInstance } from "./membership-state.ts";
+import { collectionOf, keyOf, nameOf, scopeOf } from "./names.ts";
 import { viewOf } from "./view.ts";
 
 /** Members of unmanaged groups and attached endpoints, as one stored list beside each group. */
@@ -28,9 +29,17 @@ export function endpointsOf({ context }: Call, key: ResourceKey): readonly Attac
   return stored?.endpoints ?? [];
 }
 
-/** Keeps the members of a group; they refer to their instances, so that an instance's end takes it out of its groups. */
+/**
+ * Keeps the members of a group; they refer to their instances, so that an instance's end takes it out of its groups. What was kept of a
+ * member that is one no longer goes with it.
+ */
 export function putMembers(call: Call, key: ResourceKey, members: readonly GroupMember[]): readonly Change[] {
-  return putList(call, key, { field: "members", items: members, references: members.map(({ instance }) => instance) });
+  const staying = new Set(members.map(({ instance }) => instance));
+  const group = keyOf(scopeOf(key), "instanceGroups", nameOf(key));
+  const left = membersOf(call, key).filter(({ instance }) => !staying.has(instance));
+  const forgotten = left.flatMap(({ name }) => forgetInstance(call, group, name));
+  const listed = putList(call, key, { field: "members", items: members, references: members.map(({ instance }) => instance) });
+  return [...listed, ...forgotten];
 }
 
 export function putEndpoints(call: Call, key: ResourceKey, endpoints: readonly AttachedEndpoint[]): readonly Change[] {

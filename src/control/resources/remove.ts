@@ -5,6 +5,7 @@ import type { Change } from "../command.ts";
 import type { ResourceKey, StoredResource } from "../store/store.ts";
 import type { Call, Result } from "./context.ts";
 import { groupKeyOfManager } from "./derived.ts";
+import { forgetGroup } from "./membership-state.ts";
 import { leaveGroups } from "./membership.ts";
 import { collectionOf, pathOf, scopeOf, snakeCase } from "./names.ts";
 
@@ -23,7 +24,10 @@ export function remove(call: Call, kind: Kind, before: StoredResource): Result {
   const scope = scopeOf(before.key);
   if (kind.collection === "instanceGroups") drop(membersKey(scope, before.name));
   if (kind.collection === "networkEndpointGroups") drop(endpointsKey(scope, before.name));
-  for (const groupKey of groupKeysOf(kind, before.key)) store.deleteGroupReport(groupKey);
+  for (const groupKey of groupKeysOf(kind, before.key)) {
+    store.deleteGroupReport(groupKey);
+    changes.push(...forgetGroup(call, groupKey));
+  }
   return { target: before.key, changes };
 }
 

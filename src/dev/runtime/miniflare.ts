@@ -105,6 +105,7 @@ function controlWorker({ code, masterKey, fleet }: RuntimeOptions): WorkerOption
       PROJECT: { className: "ProjectObject", useSQLite: true },
       GROUP: { className: "GroupObject", useSQLite: true },
       TUNNEL: { className: "TunnelObject", useSQLite: true },
+      LEASE: { className: "LeaseObject", useSQLite: true },
     },
     serviceBindings: { BUS: { name: "front", entrypoint: "Bus" }, NET: vmNetwork, FLEET: { node: nodeService(fleet) } },
     unsafeDirectSockets: [{ host, port: 0 }],

@@ -1,9 +1,11 @@
 /** Instances that only their tunnels reach, each with an agent's tunnel as a process of its own. */
 import { spawn } from "node:child_process";
+import { generateKeyPairSync, sign } from "node:crypto";
 import { once } from "node:events";
 import { join } from "node:path";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { createInterface } from "node:readline";
+import { connectText } from "#instances/lease/lease.ts";
 import type { TunnelState } from "#agent/tunnel/connector.ts";
 import { compute, createRoute, zone } from "./resources.ts";
 import { must, until } from "./rest.ts";
@@ -11,9 +13,6 @@ import { ask } from "./traffic.ts";
 import type { Mesh } from "./wayside.ts";
 
 const project = "demo";
-
-/** What the emulator takes for the session of any instance. */
-export const session = "dev";
 
 export interface TunnelAgent {
   readonly states: readonly TunnelState[];
@@ -31,7 +30,10 @@ export interface TunneledInstance {
   readonly group: string;
   readonly instance: string;
   readonly port: number;
+  /** Its session; absent: none, which the emulator asks of nobody. */
   readonly bearer?: string;
+  /** Default true; false: its tunnel is not waited for. */
+  readonly isLetIn?: boolean;
   /** Where the agent finds the control API. */
   readonly api?: string;
 }
@@ -39,7 +41,7 @@ export interface TunneledInstance {
 /** Starts the tunnel of an instance whose application listens on `port`, and waits until it stands. */
 export async function startTunnelAgent(
   mesh: Mesh,
-  { group, instance, port, bearer = session, api = mesh.api }: TunneledInstance,
+  { group, instance, port, bearer = "none", isLetIn = true, api = mesh.api }: TunneledInstance,
 ): Promise<TunnelAgent> {
   const url = api.replace("http", "ws") + tunnelPath(group, instance);
   const child = spawn(process.execPath, [join(import.meta.dirname, "tunnel-agent.ts"), url, bearer, String(port)], {
@@ -58,7 +60,7 @@ export async function startTunnelAgent(
       return child.exitCode;
     },
   };
-  if (bearer === session) await agent.is("connected");
+  if (isLetIn) await agent.is("connected");
   return agent;
 }
 
@@ -90,6 +92,20 @@ export async function createTunneledService({ api, mesh }: Mesh, { name, instanc
   const there = { matches: [{ fullPathMatch: "/is-it-there" }], action: { directResponse: { status: 200, stringBody: "yes" } } };
   await createRoute({ api, project, name, host: `${name}.test` }, [there, { action: { destinations, ...action } }]);
   await until(`${name}.test`, 10_000, async () => (await ask(mesh, { host: `${name}.test`, path: "/is-it-there" })).body === "yes");
+}
+
+/** Joins an instance behind a tunnel as its agent would, and connects: its name and its session. */
+export async function sessionOf(api: string, { group, port }: { group: string; port: number }): Promise<{ name: string; session: string }> {
+  const base = `/wayside/v1/projects/${project}`;
+  const { publicKey, privateKey } = generateKeyPairSync("ed25519");
+  const { token } = await must(api, "POST", `${base}/joinTokens`, { group, zone });
+  const { x } = publicKey.export({ format: "jwk" });
+  const joined = await must(api, "POST", `${base}/join`, { token, publicKey: x, tunnel: true, port });
+  const call = { project, group: joined.group as string, name: joined.name as string, epoch: 1, nonce: "nonce" };
+  const signature = sign(undefined, Buffer.from(connectText(call)), privateKey).toString("base64url");
+  // The Project object tells the Lease object of its members in the background.
+  const { session } = await until(`${call.name} is known`, 10_000, () => must(api, "POST", `${base}/connect`, { ...call, signature }));
+  return { name: call.name, session };
 }
 
 /** A network between agents and the control API that can be cut. */

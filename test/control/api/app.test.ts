@@ -6,6 +6,7 @@ import { seededRandom } from "#base/random.ts";
 import { createApi, type ApiDeps } from "#control/api/app.ts";
 import { tokenAuthorizer, trustEveryone, type Role } from "#control/api/authorize.ts";
 import { maxBodyBytes } from "#control/api/body.ts";
+import { noLeases } from "./no-leases.ts";
 import type { Command } from "#control/command.ts";
 
 const maps = "/compute/v1/projects/p/global/urlMaps";
@@ -28,6 +29,7 @@ function open(overrides: Partial<ApiDeps> = {}): Recorded {
   const app = createApi({
     run,
     authorize: trustEveryone,
+    lease: noLeases,
     loopbackOnly: false,
     random: seededRandom(1),
     log: (fault) => faults.push(fault),

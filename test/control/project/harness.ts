@@ -4,6 +4,7 @@ import type { Command, Outcome } from "#control/command.ts";
 import { Project } from "#control/project/project.ts";
 import type { SqlDatabase } from "#control/store/sql.ts";
 import type { GroupReport, GroupSpec, InstanceReport } from "#instances/group/spec.ts";
+import type { LeaseTask } from "#instances/lease/lease.ts";
 import type { Pointer, Snapshot } from "#ir/snapshot.ts";
 import { nodeDatabase } from "./node-database.ts";
 
@@ -62,6 +63,8 @@ export class World {
   readonly kv = new FakeKv(() => this.now);
   /** Specifications in the order in which the groups got them. */
   readonly specs: GroupSpec[] = [];
+  /** What the Lease objects were told, in order. */
+  readonly leaseTasks: LeaseTask[] = [];
   readonly log: string[] = [];
   readonly database: SqlDatabase;
   readonly project: Project;
@@ -87,6 +90,7 @@ export class World {
           this.specs.push(spec);
         },
       }),
+      lease: () => ({ apply: async (_group, tasks) => void this.leaseTasks.push(...tasks) }),
       clock: { now: () => this.now },
       random: seededRandom(7),
       ...(key !== null && { masterKey: key }),

@@ -96,6 +96,7 @@ describe("ProjectObject", () => {
         database: state.storage,
         bus: { put: () => new Promise(() => {}), delete: () => new Promise(() => {}) },
         group: () => ({ configure: () => new Promise(() => {}) }),
+        lease: () => ({ apply: () => new Promise(() => {}) }),
         clock: { now: () => Date.now() },
         random: seededRandom(1),
         loopbackAllowed: true,

@@ -11,6 +11,7 @@ import { OperationLog } from "#control/operations/log.ts";
 import type { ExecuteContext } from "#control/resources/context.ts";
 import { execute } from "#control/resources/execute.ts";
 import { SqlStore } from "#control/store/sql-store.ts";
+import { noLeases } from "../api/no-leases.ts";
 import { nodeDatabase } from "../project/node-database.ts";
 
 interface Answer {
@@ -57,7 +58,15 @@ export function openHarness(overrides: Partial<ApiDeps & Pick<ExecuteContext, "l
       return thrown instanceof UserError ? Promise.resolve(errorOutcome(styleOf(command), thrown)) : Promise.reject(thrown as Error);
     }
   };
-  const app = createApi({ run, authorize: trustEveryone, loopbackOnly: false, random, log: (fault) => faults.push(fault), ...overrides });
+  const app = createApi({
+    run,
+    authorize: trustEveryone,
+    lease: noLeases,
+    loopbackOnly: false,
+    random,
+    log: (fault) => faults.push(fault),
+    ...overrides,
+  });
   const send = async (method: string, path: string, body?: Json): Promise<Answer> => {
     const response = await app.request(path, {
       method,

@@ -1,16 +1,17 @@
 import { isJsonObject, type Json, type JsonObject } from "#base/json.ts";
 import { randomHex } from "#base/random.ts";
-import type { GroupReport, InstanceReport } from "#instances/group/spec.ts";
 import { isTunnelHost, tunnelHost } from "#tunnel/address.ts";
 import type { GroupSource } from "#control/compiler/group-source.ts";
 import { membersKey, type GroupMember } from "#control/compiler/membership.ts";
+import type { Change } from "../../command.ts";
+import type { ResourceKey } from "../../store/store.ts";
 import type { Call, Result, Verb } from "../context.ts";
-import { groupKeyOfManager } from "../derived.ts";
 import { draft, save } from "../draft.ts";
 import { invalid, notFound, required } from "../faults.ts";
 import { requireKind } from "../kinds.ts";
 import { findGroup, membersOf, putMembers } from "../membership.ts";
 import { keyOf, scopeOf } from "../names.ts";
+import { registeredVerbs } from "./registered.ts";
 
 /**
  * VMs as Wayside's own API sees them (`/wayside/v1/projects/p/instances`): registering one is an instance and a membership in one call,
@@ -18,65 +19,142 @@ import { keyOf, scopeOf } from "../names.ts";
  */
 export const registrationVerbs: ReadonlyMap<string, Verb> = new Map<string, Verb>([
   ["register", { method: "POST", on: "collection", mutates: true, run: register }],
-  ["listRegistered", { method: "GET", on: "collection", mutates: false, run: (call) => ({ answer: { instances: all(call) } }) }],
+  ...registeredVerbs,
 ]);
 
-interface Registration {
+/** What is registered of a VM. */
+export interface Registration {
   readonly group: GroupSource;
   readonly name: string;
-  /** Of the VM itself, also where proxies do not use it; undefined where only its tunnel reaches it and it told none. */
-  readonly address: string | undefined;
+  /** The first is where it is reached, unless that is its tunnel; there may be none then. */
+  readonly networkInterfaces: readonly JsonObject[];
   /** Whether its agent's tunnel is the way to it; undefined: as before, and directly where there was nothing before. */
   readonly tunnel: boolean | undefined;
   readonly port: number | undefined;
+  readonly namedPorts: NonNullable<GroupMember["namedPorts"]>;
   /** Undefined: those that it has. */
   readonly labels: JsonObject | undefined;
 }
 
 /** The same name again in the same group replaces address and port: that is how a VM comes back after a restart. */
 function register(call: Call): Result {
-  const { group, name, address, port, labels, tunnel } = registrationOf(call);
+  const { body } = call.command;
+  if (!isJsonObject(body)) throw required("group");
+  const registration = registrationOf(call, body);
+  const { changes, address } = putRegistration(call, registration);
+  const { group, name, port } = registration;
+  return { answer: { name, group: group.name, zone: group.zone, address, ...(port === undefined ? {} : { port }) }, changes };
+}
+
+/** Key of the instance that a registration makes, or is about. */
+export function instanceKeyOf({ group, name }: Pick<Registration, "group" | "name">): ResourceKey {
+  return keyOf(scopeOf(group.key), "instances", name);
+}
+
+/** Makes or changes the instance and its membership; a member that an agent keeps stays one. */
+export function putRegistration(
+  call: Call,
+  registration: Registration,
+  more: Pick<GroupMember, "leased"> = {},
+): { readonly changes: readonly Change[]; readonly address: string; readonly id: string | undefined } {
+  const { group, name, networkInterfaces, port, namedPorts, labels } = registration;
   const { store } = call.context;
-  const scope = scopeOf(group.key);
-  const key = keyOf(scope, "instances", name);
+  const key = instanceKeyOf(registration);
   const kind = requireKind("instances");
   const before = store.get(key);
-  const members = membersKey(scope, group.name);
+  const members = membersKey(scopeOf(group.key), group.name);
   const known = membersOf(call, members);
-  const isTunneled = tunnel ?? isTunnelHost(known.find(({ instance }) => instance === key)?.address ?? "");
-  if (address === undefined && !isTunneled) throw required("address");
-  const networkInterfaces = address === undefined ? [] : [{ networkIP: address }];
-  const input: JsonObject = { ...before?.resource, name, networkInterfaces, ...(labels && { labels }) };
+  const present = known.find(({ instance }) => instance === key);
+  const address = addressOf(registration, present);
+  const input: JsonObject = { ...before?.resource, name, networkInterfaces: [...networkInterfaces], ...(labels && { labels }) };
   const changes = save(call, { kind, key, ...(before ? { before } : {}) }, draft(call, kind, { key, input }));
-  const reached = isTunneled || address === undefined ? tunnelHost(group.zone, group.name, name) : address;
-  const member: GroupMember = { name, address: reached, instance: key, ...(port === undefined ? {} : { port }) };
+  const leased = more.leased ?? present?.leased;
+  const member: GroupMember = {
+    name,
+    address,
+    instance: key,
+    ...(port === undefined ? {} : { port }),
+    ...(namedPorts.length > 0 && { namedPorts }),
+    ...(leased && { leased }),
+  };
   const joined = putMembers(call, members, [...known.filter(({ instance }) => instance !== key), member]);
+  return { changes: [...changes, ...joined], address, id: store.get(key)?.id };
+}
+
+/** Where proxies reach it. Throws `UserError` when nobody has said where. */
+function addressOf({ group, name, networkInterfaces, tunnel }: Registration, present: GroupMember | undefined): string {
+  if (tunnel ?? (present !== undefined && isTunnelHost(present.address))) return tunnelHost(group.zone, group.name, name);
+  const address = networkInterfaces[0]?.["networkIP"];
+  if (typeof address !== "string") throw required("address");
+  return address;
+}
+
+/** Reads what is to be registered; `group` in the place of the body's own. Throws `UserError`. */
+export function registrationOf(call: Call, body: JsonObject, group: GroupSource = groupIn(call, body)): Registration {
+  if (group.kind !== "unmanaged") {
+    throw invalid("group", group.key, "VMs are registered in unmanaged instance groups; a managed group makes its own.");
+  }
+  if (body["name"] !== undefined && typeof body["name"] !== "string") throw invalid("name", body["name"], "It must be text.");
+  const namedPorts = namedPortsIn(body["namedPorts"]);
   return {
-    answer: { name, group: group.name, zone: group.zone, address: reached, ...(port === undefined ? {} : { port }) },
-    changes: [...changes, ...joined],
+    group,
+    name: body["name"] ?? `${group.name.slice(0, 50)}-${randomHex(call.context.random, 3)}`,
+    networkInterfaces: interfacesIn(body),
+    tunnel: tunnelIn(body["tunnel"]),
+    port: portIn(body["port"]) ?? namedPorts[0]?.port,
+    namedPorts,
+    labels: labelsIn(body["labels"]),
   };
 }
 
-function registrationOf(call: Call): Registration {
-  const { body } = call.command;
-  if (!isJsonObject(body)) throw required("group");
-  const group = groupIn(call, body);
-  if (group.kind !== "unmanaged") {
-    throw invalid("group", body["group"], "VMs are registered in unmanaged instance groups; a managed group makes its own.");
-  }
-  const { address, tunnel } = body;
-  if (tunnel !== undefined && typeof tunnel !== "boolean") throw invalid("tunnel", tunnel, "It must be true or false.");
-  if (address !== undefined && typeof address !== "string") throw invalid("address", address, "It must be text.");
-  if (body["name"] !== undefined && typeof body["name"] !== "string") throw invalid("name", body["name"], "It must be text.");
-  const name = body["name"] ?? `${group.name.slice(0, 50)}-${randomHex(call.context.random, 3)}`;
-  const { labels = null } = body;
-  const isMap = isJsonObject(labels) && Object.values(labels).every((value) => typeof value === "string");
-  if (labels !== null && !isMap) throw invalid("labels", labels, "It must be an object of text.");
-  return { group, name, address, tunnel, port: portIn(body["port"]), labels: isMap ? labels : undefined };
+function tunnelIn(value: Json | undefined): boolean | undefined {
+  if (value === undefined || value === null || typeof value === "boolean") return value ?? undefined;
+  throw invalid("tunnel", value, "It must be true or false.");
 }
 
-/** By reference, by name within `zone`, or by a name that is the only one of its kind. */
-function groupIn(call: Call, body: JsonObject): GroupSource {
+/** Google's form, or the one address that most VMs have; none where neither is there. */
+function interfacesIn({ address, networkInterfaces }: JsonObject): readonly JsonObject[] {
+  if (networkInterfaces === undefined || networkInterfaces === null) {
+    if (address === undefined) return [];
+    if (typeof address !== "string") throw invalid("address", address, "It must be text.");
+    return [{ networkIP: address }];
+  }
+  const list = Array.isArray(networkInterfaces) ? networkInterfaces : [];
+  if (list.length === 0) throw invalid("networkInterfaces", networkInterfaces, "It must be a list of at least one {networkIP, network?}.");
+  if (list.length > 8) throw invalid("networkInterfaces", `${list.length} interfaces`, "At most 8 can be registered.");
+  return list.map((item, index) => {
+    const at = `networkInterfaces[${index}]`;
+    if (!isJsonObject(item)) throw invalid(at, item, "It must be an object {networkIP, network?}.");
+    const { networkIP, network } = item;
+    if (typeof networkIP !== "string") throw required(`${at}.networkIP`);
+    if (network !== undefined && typeof network !== "string") throw invalid(`${at}.network`, network, "It must be text.");
+    return { networkIP, ...(network === undefined ? {} : { network }) };
+  });
+}
+
+function namedPortsIn(value: Json | undefined): Registration["namedPorts"] {
+  if (value === undefined || value === null) return [];
+  if (!Array.isArray(value) || value.length > 32) throw invalid("namedPorts", value, "It must be a list of at most 32 {name, port}.");
+  return value.map((item, index) => {
+    const at = `namedPorts[${index}]`;
+    const { name, port } = isJsonObject(item) ? item : {};
+    if (typeof name !== "string" || !/^[a-z](?:[-a-z0-9]{0,61}[a-z0-9])?$/.test(name)) {
+      throw invalid(`${at}.name`, name, "It must be lower-case letters, digits and dashes, beginning with a letter, at most 63.");
+    }
+    const number = portIn(port, `${at}.port`);
+    if (number === undefined) throw required(`${at}.port`);
+    return { name, port: number };
+  });
+}
+
+function labelsIn(labels: Json | undefined): JsonObject | undefined {
+  if (labels === undefined || labels === null) return undefined;
+  if (isJsonObject(labels) && Object.values(labels).every((value) => typeof value === "string")) return labels;
+  throw invalid("labels", labels, "It must be an object of text.");
+}
+
+/** By reference, by name within `zone`, or by a name that is the only one of its kind. Throws `UserError` when there is none. */
+export function groupIn(call: Call, body: JsonObject): GroupSource {
   const { group, zone } = body;
   if (typeof group !== "string" || group === "") throw required("group");
   if (zone !== undefined && typeof zone !== "string") throw invalid("zone", zone, "It must be the name of a zone.");
@@ -90,48 +168,9 @@ function groupIn(call: Call, body: JsonObject): GroupSource {
   );
 }
 
-function portIn(value: Json | undefined): number | undefined {
+function portIn(value: Json | undefined, field = "port"): number | undefined {
   if (value === undefined || value === null) return undefined;
   const port = typeof value === "string" && /^\d{1,5}$/.test(value) ? Number(value) : value;
   if (typeof port === "number" && Number.isInteger(port) && port >= 1 && port <= 65_535) return port;
-  throw invalid("port", value, "It must be a port number, 1 to 65535.");
-}
-
-/** Every instance of every group, managed or not, with what its group last said of it. */
-function all(call: Call): JsonObject[] {
-  const { store } = call.context;
-  const keys = [
-    ...store.list("instanceGroupManagers").map(({ key }) => groupKeyOfManager(key)),
-    ...store.list("instanceGroups").map(({ key }) => key),
-    ...store.list("networkEndpointGroups").map(({ key }) => key),
-  ];
-  return keys.toSorted().flatMap((key) => {
-    const group = findGroup(call, key);
-    return group ? instancesOf(group, store.groupReport(key)) : [];
-  });
-}
-
-function instancesOf(group: GroupSource, report: GroupReport | undefined): JsonObject[] {
-  const reported = new Map((report?.instances ?? []).map((instance) => [instance.name, instance]));
-  const members = group.kind === "managed" ? [...reported.values()] : group.members;
-  return members.map((member) => row(group, member, reported.get(member.name)));
-}
-
-function row(group: GroupSource, member: { name: string; address: string; port?: number }, report: InstanceReport | undefined): JsonObject {
-  const port = member.port ?? group.namedPorts[0]?.port;
-  const states = new Set(Object.values(report?.health ?? {}));
-  return {
-    name: member.name,
-    group: group.name,
-    zone: group.zone,
-    address: member.address,
-    ...(port === undefined ? {} : { port }),
-    status: report?.status ?? "RUNNING",
-    action: report?.action ?? "NONE",
-    // No probe, no verdict: the proxies take such an instance for healthy.
-    health:
-      (["UNHEALTHY", "TIMEOUT", "DRAINING", "UNKNOWN"] as const).find((state) => states.has(state)) ?? (report ? "HEALTHY" : "UNKNOWN"),
-    ...(report?.id === undefined ? {} : { id: report.id }),
-    ...(report?.lastError === undefined ? {} : { lastError: report.lastError }),
-  };
+  throw invalid(field, value, "It must be a port number, 1 to 65535.");
 }

@@ -1,0 +1,66 @@
+import type { JsonObject } from "#base/json.ts";
+import { drainedKey, leaseKey, leasesCollection, type DrainedInstances, type InstanceLease } from "#control/compiler/membership.ts";
+import type { GroupKey } from "#instances/group/spec.ts";
+import type { Change } from "../command.ts";
+import type { ResourceKey } from "../store/store.ts";
+import type { Call } from "./context.ts";
+import { putResource } from "./draft.ts";
+import { collectionOf, scopeOf } from "./names.ts";
+
+/** What is kept of an instance beside its membership: the lease of its agent, and whether it was taken out of traffic. */
+
+export function leaseOf({ context }: Call, key: ResourceKey): InstanceLease | undefined {
+  return context.store.get(key)?.resource as InstanceLease | undefined;
+}
+
+export function putLease(call: Call, instance: string, lease: InstanceLease): Change {
+  return putPlain(call, leaseKey(scopeOf(lease.group), instance), lease);
+}
+
+export function isDrained({ context }: Call, group: GroupKey, name: string): boolean {
+  return drainedOf(context.store.get(drainedKey(group))?.resource).includes(name);
+}
+
+/** Takes an instance out of traffic, or lets it in again; no change where that is so already. */
+export function setDrained(call: Call, group: GroupKey, { name, drained }: { readonly name: string; readonly drained: boolean }): Change[] {
+  const key = drainedKey(group);
+  const before = drainedOf(call.context.store.get(key)?.resource);
+  if (before.includes(name) === drained) return [];
+  const names = drained ? [...before, name].toSorted() : before.filter((one) => one !== name);
+  if (names.length > 0) return [putPlain(call, key, { names } satisfies DrainedInstances)];
+  call.context.store.delete(key);
+  return [{ key, kind: "deleted" }];
+}
+
+/** Forgets what was kept of an instance of that group: it is no more. */
+export function forgetInstance(call: Call, group: GroupKey, name: string): Change[] {
+  const { store } = call.context;
+  const changes = setDrained(call, group, { name, drained: false });
+  const key = leaseKey(scopeOf(group), name);
+  if (!store.get(key)) return changes;
+  store.delete(key);
+  return [...changes, { key, kind: "deleted" }];
+}
+
+/** The same for all instances of a group. */
+export function forgetGroup(call: Call, group: GroupKey): Change[] {
+  const { store } = call.context;
+  const leases = store.list(leasesCollection, `${scopeOf(group)}/`).filter(({ resource }) => resource["group"] === group);
+  const keys = [...leases.map(({ key }) => key), ...(store.get(drainedKey(group)) ? [drainedKey(group)] : [])];
+  return keys.map((key) => {
+    store.delete(key);
+    return { key, kind: "deleted" };
+  });
+}
+
+function drainedOf(resource: JsonObject | undefined): readonly string[] {
+  return (resource as DrainedInstances | undefined)?.names ?? [];
+}
+
+function putPlain(call: Call, key: ResourceKey, value: InstanceLease | DrainedInstances): Change {
+  const before = call.context.store.get(key);
+  // Plain data of optional fields, which is JSON.
+  const resource = value as unknown as JsonObject;
+  putResource(call, { key, collection: collectionOf(key), ...(before ? { before } : {}) }, { resource, references: [] });
+  return { key, kind: before ? "updated" : "created" };
+}

@@ -1,0 +1,148 @@
+import { UserError } from "#base/errors.ts";
+import type { JsonObject } from "#base/json.ts";
+import { trafficOf } from "#control/compiler/traffic.ts";
+import type { GroupSource } from "#control/compiler/group-source.ts";
+import { membersKey, type InstanceLease } from "#control/compiler/membership.ts";
+import { instances as instanceKind } from "#model/compute/instances.ts";
+import type { GroupReport, InstanceReport } from "#instances/group/spec.ts";
+import type { Change } from "../../command.ts";
+import type { Call, Result, Verb } from "../context.ts";
+import { groupKeyOfManager } from "../derived.ts";
+import { invalid, notFound } from "../faults.ts";
+import { findGroup, membersOf, putMembers } from "../membership.ts";
+import { setDrained } from "../membership-state.ts";
+import { keyOf, scopeOf } from "../names.ts";
+import { viewOf } from "../view.ts";
+
+/** Instances of all groups, managed or not: what they are, out of traffic and into it again, and the end of a membership. */
+export const registeredVerbs: ReadonlyMap<string, Verb> = new Map<string, Verb>([
+  ["listRegistered", { method: "GET", on: "collection", mutates: false, run: (call) => ({ answer: { instances: all(call).map(rowOf) } }) }],
+  ["getRegistered", { method: "GET", on: "resource", mutates: false, run: (call) => ({ answer: rowOf(one(call)) }) }],
+  ["drain", { method: "POST", on: "resource", mutates: true, run: (call) => drain(call, true) }],
+  ["undrain", { method: "POST", on: "resource", mutates: true, run: (call) => drain(call, false) }],
+  ["deregister", { method: "DELETE", on: "resource", mutates: true, run: deregister }],
+]);
+
+interface Found {
+  readonly group: GroupSource;
+  readonly member: { readonly name: string; readonly address: string; readonly port?: number };
+  readonly report: InstanceReport | undefined;
+  readonly drained: boolean;
+  readonly lease: InstanceLease | undefined;
+  readonly networkInterfaces: readonly { readonly networkIP?: string }[] | undefined;
+  readonly labels: Readonly<Record<string, string>> | undefined;
+}
+
+function all(call: Call): Found[] {
+  const { store } = call.context;
+  const keys = [
+    ...store.list("instanceGroupManagers").map(({ key }) => groupKeyOfManager(key)),
+    ...store.list("instanceGroups").map(({ key }) => key),
+    ...store.list("networkEndpointGroups").map(({ key }) => key),
+  ];
+  return keys.toSorted().flatMap((key) => {
+    const group = findGroup(call, key);
+    return group ? instancesOf(call, group) : [];
+  });
+}
+
+function instancesOf(call: Call, group: GroupSource): Found[] {
+  const { store } = call.context;
+  const report: GroupReport | undefined = store.groupReport(group.key);
+  const reported = new Map((report?.instances ?? []).map((instance) => [instance.name, instance]));
+  const members = group.kind === "managed" ? [...reported.values()] : group.members;
+  const part = trafficOf(viewOf(call), group);
+  return members.map((member) => {
+    const stored = group.kind === "unmanaged" ? store.get(keyOf(scopeOf(group.key), "instances", member.name)) : undefined;
+    const { networkInterfaces, labels } = stored ? instanceKind.read(stored.resource) : {};
+    return { group, member, report: reported.get(member.name), ...part(member.name), networkInterfaces, labels };
+  });
+}
+
+/** The instance of the path; `group` in the query says of which group, where its name alone is that of several. Throws `UserError`. */
+function one(call: Call): Found {
+  const { name = "", project, query } = call.command;
+  const { group: wanted } = query;
+  const key = wanted === undefined ? undefined : findGroup(call, wanted)?.key;
+  const found = all(call).filter(({ member, group }) => member.name === name && (wanted === undefined || group.key === key));
+  const [first, ...others] = found;
+  if (!first) throw notFound(project, wanted === undefined ? `instances/${name}` : `${wanted}/instances/${name}`);
+  if (others.length === 0) return first;
+  const groups = found.map(({ group }) => group.key).join(", ");
+  throw invalid("name", name, `Several groups have an instance of that name; say which with ?group=, one of: ${groups}.`);
+}
+
+function drain(call: Call, drained: boolean): Result {
+  const { group, member } = one(call);
+  const changes: Change[] = setDrained(call, group.key, { name: member.name, drained });
+  return { answer: rowOf(one(call)), changes };
+}
+
+/** The VM itself goes on; what registered it is gone, its instance and its lease included. */
+function deregister(call: Call): Result {
+  const { group, member } = one(call);
+  if (group.kind !== "unmanaged") {
+    const how = group.kind === "managed" ? "delete it with `deleteInstances` of its manager" : "detach it with `detachNetworkEndpoints`";
+    throw new UserError({
+      code: "failedPrecondition",
+      field: "name",
+      message: `The instance '${member.name}' was not registered; its group '${group.key}' lists it: ${how}.`,
+    });
+  }
+  const { store } = call.context;
+  const scope = scopeOf(group.key);
+  const instance = keyOf(scope, "instances", member.name);
+  const members = membersKey(scope, group.name);
+  const others = membersOf(call, members).filter((each) => each.instance !== instance);
+  const changes: Change[] = [...putMembers(call, members, others)];
+  // A VM may be in several groups; its last one takes it along.
+  if (store.get(instance) && store.referrers(instance).length === 0) {
+    store.delete(instance);
+    changes.push({ key: instance, kind: "deleted" });
+  }
+  return { answer: {}, changes };
+}
+
+function rowOf({ group, member, report, drained, lease, networkInterfaces, labels }: Found): JsonObject {
+  const port = member.port ?? group.namedPorts[0]?.port;
+  return {
+    name: member.name,
+    group: group.name,
+    groupKey: group.key,
+    zone: group.zone,
+    address: member.address,
+    ...(networkInterfaces === undefined ? {} : { networkInterfaces: networkInterfaces.map((each) => ({ ...each })) }),
+    ...(port === undefined ? {} : { port }),
+    ...(labels && { labels: { ...labels } }),
+    status: report?.status ?? "RUNNING",
+    action: report?.action ?? "NONE",
+    health: drained ? "DRAINING" : healthOf(report, lease),
+    drained,
+    ...connectionOf(lease),
+    ...(report?.id === undefined ? {} : { id: report.id }),
+    ...(report?.lastError === undefined ? {} : { lastError: report.lastError }),
+  };
+}
+
+/** No probe, no verdict: the proxies take such an instance for healthy, unless its own agent says otherwise. */
+function healthOf(report: InstanceReport | undefined, lease: InstanceLease | undefined): string {
+  if (lease?.report?.healthy === false) return "UNHEALTHY";
+  const states = new Set(Object.values(report?.health ?? {}));
+  const worst = (["UNHEALTHY", "TIMEOUT", "DRAINING", "UNKNOWN"] as const).find((state) => states.has(state));
+  return worst ?? (report ? "HEALTHY" : "UNKNOWN");
+}
+
+function connectionOf(lease: InstanceLease | undefined): JsonObject {
+  if (!lease) return {};
+  const { report } = lease;
+  const iso = (ms: number): string => new Date(ms).toISOString();
+  const connection: JsonObject = report
+    ? {
+        state: report.state,
+        since: iso(report.sinceMs),
+        epoch: report.epoch,
+        ...(report.address === undefined ? {} : { address: report.address }),
+      }
+    : { state: "LOST", epoch: 0 };
+  return { connection, ...(report?.clone && { cloneSuspected: { at: iso(report.clone.atMs), address: report.clone.address } }) };
+}
