@@ -188,8 +188,8 @@ export class Exchange implements StreamListener {
       for (;;) {
         const bytes = this.#stream.read();
         if (bytes) await writer.write(bytes);
-        else if (this.#stream.isEnded) return await writer.close();
         else if (this.#failure) throw this.#failure;
+        else if (this.#stream.isEnded) return await writer.close();
         else await new Promise<void>((resolve) => (this.#wakeReader = resolve));
       }
     } catch (thrown) {

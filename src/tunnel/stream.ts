@@ -187,9 +187,10 @@ export class TunnelStream {
     this.#closeWhenThrough();
   }
 
-  /** Ends the stream without a word to the peer. Called by the mux. */
+  /** Ends the stream without a word to the peer. What is whole on both sides is only to be read any more, and still can be. Called by the mux. */
   fail(code: ResetCode, reason: string): void {
     if (this.#isOver) return;
+    if (this.#hasSentEnd && this.#peerHasEnded) return this.#forget();
     this.#close();
     this.#listener?.reset(code, reason);
   }
@@ -240,10 +241,14 @@ export class TunnelStream {
 
   #close(): void {
     if (this.#isOver) return;
-    this.#isOver = true;
     this.#head = undefined;
     this.#outgoing.length = this.#incoming.length = 0;
     this.#outgoingBytes = 0;
+    this.#forget();
+  }
+
+  #forget(): void {
+    this.#isOver = true;
     this.#window.close();
     this.#ports.closed(this);
   }

@@ -139,6 +139,21 @@ describe("without an answer", () => {
     expect(failureOf(await harness.fetch())).toBe("connection_refused");
   });
 
+  it("an answer that has come whole is delivered, whatever becomes of the tunnel then", async () => {
+    const harness = new Harness();
+    const agent = harness.connect();
+    const answering = harness.fetch();
+    await settle();
+    const server = agent.asked[0]?.recorder.stream;
+    server?.sendResponse({ status: 200, headers: [] }, false);
+    const response = await answering;
+    for (const piece of ["one ", "two ", "three"]) server?.write(Buffer.from(piece));
+    server?.end();
+    await settle();
+    harness.gateway.closed(agent);
+    expect(await response.text()).toBe("one two three");
+  });
+
   it("a socket that cannot be sent to is a lost connection", async () => {
     const harness = new Harness();
     harness.connect().isBroken = true;
