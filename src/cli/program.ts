@@ -14,6 +14,7 @@ export function program(): Command {
   addResourceCommands(root);
   addMeshCommands(root);
   addVmCommands(root);
+  addAgentCommands(root);
   addSecretCommands(root);
   return root;
 }
@@ -120,9 +121,66 @@ function addVmCommands(root: Command): void {
     .option("--name <name>", "name of the instance; made up when absent")
     .option("--zone <zone>", "zone of the group, where its name alone is ambiguous")
     .action(async (options) => (await import("./commands/vm/register.ts")).run(options));
+  withApi(vm.command("token"))
+    .description("make a join token for `wayside agent join`, and print it: it is shown this once")
+    .requiredOption("--group <group>", "instance group that it lets into")
+    .option("--zone <zone>", "zone of the group, where its name alone is ambiguous")
+    .option("--ttl <seconds>", "how long it can be used, at most and by default 600", count)
+    .option("--uses <number>", "how many VMs may join with it, 1 by default", count)
+    .option("--lease-ttl <seconds>", "without a heartbeat for so long a VM leaves routing, 30 by default", count)
+    .option("--collect-after <seconds>", "lost for so long a VM is deregistered, 86400 by default", count)
+    .action(async (options) => (await import("./commands/vm/token.ts")).run(options));
+  for (const verb of ["drain", "undrain"] as const) {
+    withApi(vm.command(verb))
+      .description(
+        verb === "drain" ? "take an instance of any group out of traffic; it goes on running" : "let an instance take traffic again",
+      )
+      .argument("<name>", "instance")
+      .option("--group <group>", "its group, where its name alone is ambiguous")
+      .action(async (name: string, options) => (await import("./commands/vm/drain.ts")).run(verb, name, options));
+  }
   withApi(vm.command("list"))
     .description("print the instances of all groups")
     .action(async (options) => (await import("./commands/vm/list.ts")).run(options));
+}
+
+function addAgentCommands(root: Command): void {
+  const agent = root.command("agent").description("the agent of a VM: join a group, and leave it");
+  const withState = (command: Command): Command =>
+    command.option("--state <dir>", "folder of identity and socket; XDG's state home by default");
+  const telling = (command: Command): Command =>
+    withState(command).addOption(new Option("-o, --output <form>", "what is printed").choices(["table", "json", "yaml"]).default("table"));
+  withState(withProject(agent.command("join")))
+    .description("make this VM a member of a group, run its application, and heartbeat until told to leave")
+    .addOption(new Option("--mesh <url>", "origin of the control API").env("WAYSIDE_API").makeOptionMandatory().argParser(origin))
+    .option("--token <token>", "join token; a VM that comes back needs none")
+    .option("--group <group>", "group that it expects to join; the token names one anyway")
+    .option("--name <name>", "name of the instance; made up when absent")
+    .option("--address <address>", "ADDRESS or ADDRESS,network=NAME; may be repeated, the first is where it is reached", collect, [])
+    .option("--port <port>", "port that the application serves on", vmPort)
+    .option("--named-port <name:port>", "such as http:8080; may be repeated", collect, [])
+    .option("--label <name=value>", "label of the instance; may be repeated", collect, [])
+    .option("--health-path <path>", "path that answers 200 when the application is well; by default accepting a connection is enough")
+    .option("--stay-registered", "when stopped, only leave traffic: for machines that are started again", false)
+    .argument("[command...]", "program and arguments of the application, after --; without it the application is only watched")
+    .action(async (command: string[], options) => (await import("./commands/agent/join.ts")).run(command, options));
+  withState(agent.command("resume"))
+    .description("go on as the last agent of the folder did, taking its place if it still runs")
+    .action(async (options) => (await import("./commands/agent/resume.ts")).run(options));
+  telling(agent.command("upgrade"))
+    .description("replace the agent that runs by this version; its application goes on")
+    .action(async (options) => (await import("./commands/agent/upgrade.ts")).run(options));
+  const tellings = {
+    status: "print what the agent of this machine does",
+    drain: "take this VM out of traffic",
+    undrain: "let this VM take traffic again",
+    leave: "drain, deregister, stop the application, and end",
+  } as const;
+  for (const command of ["status", "drain", "undrain", "leave"] as const) {
+    telling(agent.command(command))
+      .description(tellings[command])
+      .action(async (options) => (await import("./commands/agent/tell.ts")).run(command, options));
+  }
 }
 
 function addSecretCommands(root: Command): void {
@@ -167,7 +225,7 @@ function vmPort(text: string): number {
 }
 
 function count(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError("it is a number of lines.");
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError("it is a whole number.");
   return Number(text);
 }
 

@@ -23,13 +23,16 @@ export class ApiError extends Error {
   readonly reason: string;
   /** Everything that the answer names, at least one: Google may report several faults at once. */
   readonly faults: readonly ApiFault[];
+  /** The whole answer, where it was JSON: some say more than what is wrong. */
+  readonly body: JsonObject | undefined;
 
-  constructor(status: number, reason: string, faults: readonly ApiFault[]) {
+  constructor(status: number, reason: string, faults: readonly ApiFault[], body?: JsonObject) {
     super(faults.map(({ message }) => message).join("; "));
     this.name = "ApiError";
     this.status = status;
     this.reason = reason;
     this.faults = faults;
+    this.body = body;
   }
 }
 
@@ -121,7 +124,12 @@ function errorOf(status: number, text: string): ApiError {
   ].filter((fault) => fault !== undefined);
   const reason = compute[0]?.["reason"] ?? error["status"];
   const message = typeof error["message"] === "string" ? error["message"] : `HTTP ${status}`;
-  return new ApiError(status, typeof reason === "string" ? reason : "unknown", faults.length > 0 ? faults : [{ message }]);
+  return new ApiError(status, typeof reason === "string" ? reason : "unknown", faults.length > 0 ? faults : [{ message }], bodyIn(text));
+}
+
+function bodyIn(text: string): JsonObject | undefined {
+  const parsed = parsedOf(text);
+  return isJsonObject(parsed) ? parsed : undefined;
 }
 
 function errorIn(text: string): JsonObject | undefined {

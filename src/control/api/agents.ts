@@ -72,10 +72,9 @@ async function join({ run }: AgentDeps, { project, body }: AgentCall): Promise<O
 async function connect({ run, lease }: AgentDeps, { project, body, address, bearer }: AgentCall): Promise<Outcome> {
   const [group, name, nonce, signature] = ["group", "name", "nonce", "signature"].map((field) => textIn(body, field));
   const epoch = wholeIn(body, "epoch");
-  const { networkInterfaces, port } = body;
   const request: ConnectRequest = {
     ...{ project, group: group ?? "", name: name ?? "", epoch, nonce: nonce ?? "", signature: signature ?? "" },
-    address: address ?? firstAddress(networkInterfaces) ?? "unknown",
+    address: address ?? firstAddress(body["networkInterfaces"]) ?? "unknown",
     ...(bearer === undefined ? {} : { previousSession: bearer }),
   };
   const answer = await lease(leaseObjectName(project, request.group, request.name)).openSession(request);
@@ -94,16 +93,24 @@ async function connect({ run, lease }: AgentDeps, { project, body, address, bear
       return failure(409, "ABORTED", message, { lastEpoch });
     }
     case "connected": {
-      if (networkInterfaces !== undefined) {
-        const moved = { name: request.name, group: request.group, networkInterfaces, ...(port === undefined ? {} : { port }) };
+      const moved = movedTo(body);
+      if (moved) {
         const user = `instance:${request.name}`;
-        const outcome = await run({ project, scope: "", collection: "instances", verb: "register", query: {}, body: moved, user });
+        const target = { project, scope: "", collection: "instances", verb: "register", query: {}, user } as const;
+        const outcome = await run({ ...target, body: { ...moved, name: request.name, group: request.group } });
         if (outcome.status !== 200) return outcome;
       }
       const { session, ttlSec } = answer;
       return { status: 200, body: { session, epoch, heartbeatIntervalSec: heartbeatIntervalSec(ttlSec), leaseTtlSec: ttlSec } };
     }
   }
+}
+
+/** Where the VM is now, in case that it came back at another address; undefined when it does not say. */
+function movedTo(body: JsonObject): JsonObject | undefined {
+  if (body["networkInterfaces"] === undefined) return undefined;
+  const fields = ["networkInterfaces", "port", "namedPorts"].filter((field) => body[field] !== undefined);
+  return Object.fromEntries(fields.map((field) => [field, body[field] ?? null]));
 }
 
 async function heartbeat({ lease }: AgentDeps, { project, body, bearer }: AgentCall): Promise<Outcome> {

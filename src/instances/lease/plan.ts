@@ -25,7 +25,7 @@ export interface Connecting {
   readonly previousHash?: string;
 }
 
-/** A new session in place of the one before. Undefined when the epoch is not newer than the last. */
+/** A new session in place of the one before; its first heartbeat brings it back into routing. Undefined when the epoch is not newer than the last. */
 export function connect(lease: Lease, how: Connecting, now: number): Lease | undefined {
   if (how.epoch <= lease.epoch) return undefined;
   const { sessionHash, address, epoch, previousHash } = how;
@@ -42,7 +42,6 @@ export function connect(lease: Lease, how: Connecting, now: number): Lease | und
     epoch,
     address,
     ...(superseded && { superseded }),
-    ...(lease.state === "LOST" && { state: "CONNECTED", sinceMs: now }),
   });
 }
 
