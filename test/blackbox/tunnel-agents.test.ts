@@ -1,14 +1,18 @@
 /** Agents of instances behind tunnels: how they come, go, fail and follow one another, and who is let in. */
+import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { frameLimits } from "#tunnel/frame.ts";
 import { protocol } from "#tunnel/protocol.ts";
 import { type Application, startApplication } from "./harness/application.ts";
 import { compute, createMesh } from "./harness/resources.ts";
 import { call, must, until } from "./harness/rest.ts";
-import { ask, begin, headOf, textOf } from "./harness/traffic.ts";
+import { ask, begin, headOf, startLoad, textOf } from "./harness/traffic.ts";
 import { createTunneledService, sessionOf, startLink, startTunnelAgent, type TunnelAgent, tunnelPath } from "./harness/tunnel.ts";
-import { startMesh, type Mesh } from "./harness/wayside.ts";
+import { root, startMesh, type Mesh, wayside } from "./harness/wayside.ts";
 
 let mesh: Mesh;
 let app: Application;
@@ -153,6 +157,40 @@ describe("agents", () => {
     expect(await textOf(slow)).toBe("data: two\n\n");
     expect(await ended).toBe(0);
     expect(leaving.states.at(-1)?.state).toBe("closed");
+  });
+});
+
+describe("wayside agent join --tunnel", () => {
+  it("serves, is upgraded without a failed request, and leaves nothing behind", async () => {
+    await createTunneledService(mesh, { name: "cli", instances: [] });
+    const state = mkdtempSync(join(tmpdir(), "wayside-agent-"));
+    const { token } = await must(mesh.api, "POST", "/wayside/v1/projects/demo/joinTokens", { group: "cli" });
+    const joining = ["agent", "join", "--mesh", mesh.api, "--project", "demo", "--token", token as string];
+    const child = spawn(process.execPath, ["bin/wayside.js", ...joining, "--state", state, "--port", String(app.port), "--tunnel"], {
+      cwd: root,
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    let said = "";
+    child.stdout.on("data", (chunk) => (said += String(chunk)));
+    try {
+      await until("it serves", 30_000, async () => (await ask(mesh.mesh, { host: "cli.test" })).status === 200);
+      expect(said).toContain("behind a tunnel");
+      const load = startLoad(mesh.mesh, { host: "cli.test" }, 50);
+      const ended = once(child, "exit");
+      expect((await wayside(["agent", "upgrade", "--state", state])).status).toBe(0);
+      await ended;
+      const { ok, failures } = await load.stop();
+      expect([ok > 0, failures]).toEqual([true, {}]);
+      expect((await ask(mesh.mesh, { host: "cli.test" })).status).toBe(200);
+    } finally {
+      const left = await wayside(["agent", "leave", "--state", state]);
+      expect(left.status, left.stderr).toBe(0);
+      child.kill("SIGKILL");
+    }
+    await until("nothing is left of it", 15_000, async () => {
+      const { instances } = await must(mesh.api, "GET", "/wayside/v1/projects/demo/instances");
+      return (instances as { group: string }[]).every(({ group }) => group !== "cli");
+    });
   });
 });
 
