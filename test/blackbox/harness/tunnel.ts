@@ -105,6 +105,13 @@ export async function sessionOf(api: string, { group, port }: { group: string; p
   const signature = sign(undefined, Buffer.from(connectText(call)), privateKey).toString("base64url");
   // The Project object tells the Lease object of its members in the background.
   const { session } = await until(`${call.name} is known`, 10_000, () => must(api, "POST", `${base}/connect`, { ...call, signature }));
+  // What its agent says of the application decides until the mesh has looked itself.
+  const beat = await fetch(`${api}${base}/heartbeat`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${session as string}`, "content-type": "application/json" },
+    body: JSON.stringify({ name: call.name, epoch: 1, sequence: 1, healthy: true }),
+  });
+  if (!beat.ok) throw new Error(`heartbeat: ${beat.status} ${await beat.text()}`);
   return { name: call.name, session };
 }
 
