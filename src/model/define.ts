@@ -36,6 +36,7 @@ export function defineKind<Schema extends Message>(definition: KindDefinition<Sc
   const referencesOf = (resource: Reading<Schema>): Reference[] => (references?.(resource) ?? []).filter(isGiven);
   return {
     ...rest,
+    schema,
     defaults: (resource) => (defaults === undefined ? resource : fill(resource, defaults(resource))),
     read: (resource) => parsed(resource).resource,
     check: (given) => {

@@ -1,5 +1,6 @@
 import type { Fault } from "#base/errors.ts";
 import type { JsonObject } from "#base/json.ts";
+import type { Message } from "./schema.ts";
 
 export type Api = "compute" | "networkservices" | "networksecurity" | "secretmanager" | "wayside";
 
@@ -32,6 +33,8 @@ export interface Kind<Resource = object> {
   readonly kind: string;
   readonly scopes: readonly ScopeKind[];
   readonly verbs: readonly StandardVerb[];
+  /** What `read` reads, for documents about it; passes fields through that it does not name. */
+  readonly schema?: Message;
   /** Message in the catalogue of Google's field names and types (`UrlMap`). */
   readonly message: string;
   /** Whether Google computes and checks a `fingerprint`. */
