@@ -15,22 +15,24 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   "proxy/match": ["ir", "base"],
   /** Pure: what is done to the request and the response; `decide` lives beside the table of filters. */
   "proxy/filters": ["proxy/match", "ir", "base"],
+  /** Requests through an agent's outbound WebSocket: frames, streams, flow control, and the mesh's end of it. */
+  tunnel: ["base"],
   /** The data plane. No zod, no API model. */
-  proxy: ["proxy/match", "proxy/filters", "ir", "telemetry", "base"],
-  /** Pure planners of groups, health, and the Group object around them. */
-  instances: ["base"],
+  proxy: ["proxy/match", "proxy/filters", "ir", "tunnel", "telemetry", "base"],
+  /** Pure planners of groups, health, and the Group and Tunnel objects around them. */
+  instances: ["tunnel", "base"],
   /** Resources to snapshots and group specifications: the one unit that knows `model` and `ir`. */
-  "control/compiler": ["model", "ir", "instances", "base"],
+  "control/compiler": ["model", "ir", "instances", "tunnel", "base"],
   /** Pure: what a URL map's own tests say of it. */
   "control/validate": ["control/compiler", "proxy/match", "proxy/filters", "model", "ir", "base"],
   /** The control Worker. It shares the proxy's decision function and nothing else of the proxy. */
-  control: ["control/compiler", "control/validate", "proxy/match", "proxy/filters", "model", "ir", "instances", "base"],
+  control: ["control/compiler", "control/validate", "proxy/match", "proxy/filters", "model", "ir", "instances", "tunnel", "base"],
   /** Typed client of the control API. */
   client: ["base"],
-  /** On a VM: joins it, runs its application beside listeners of the mesh, heartbeats, leaves. */
-  agent: ["base", "client", "telemetry"],
+  /** On a VM: joins it, runs its application beside listeners of the mesh, heartbeats, leaves; and the agent's end of a tunnel. */
+  agent: ["base", "client", "tunnel", "telemetry"],
   /** The emulator: Workers in miniflare, VMs as local processes. */
-  dev: ["proxy", "telemetry", "instances", "ir", "client", "base"],
+  dev: ["proxy", "telemetry", "instances", "tunnel", "ir", "client", "base"],
   /** Commands for people and programs; what `analyze` and `explain --file` need of compiler and proxy is pure. */
   cli: ["client", "agent", "dev", "control/compiler", "control/validate", "proxy/match", "proxy/filters", "model", "base"],
 };

@@ -32,7 +32,7 @@ function importPatterns(unit: string): Pattern[] {
     patterns.push({ regex: `^#${parent}/[^/]+$`, message });
   }
   patterns.push({
-    regex: "^(\\.\\./)+(src|base|ir|model|telemetry|proxy|instances|control|client|dev|cli)/",
+    regex: "^(\\.\\./)+(src|base|ir|model|telemetry|tunnel|proxy|instances|control|agent|client|dev|cli)/",
     message: "Write an import of another unit as #unit/file.ts.",
   });
   if (workerUnits.includes(unit)) patterns.push({ regex: "^node:", message: `${unit} runs in workerd: nothing of Node.` });

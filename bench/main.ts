@@ -11,6 +11,7 @@ import * as load from "./figures/load.ts";
 import * as memory from "./figures/memory.ts";
 import * as peers from "./figures/peers.ts";
 import * as throughput from "./figures/throughput.ts";
+import * as tunnel from "./figures/tunnel.ts";
 import { profile } from "./profile.ts";
 import { type Program, table } from "./report.ts";
 import { cleanUp, isInstalled } from "./runtime/process.ts";
@@ -32,6 +33,7 @@ const parts: readonly Part[] = [
   { figures: memory.figures, measure: memory.measureMemory, needs: ["nginx"] },
   { figures: throughput.figures, measure: throughput.measureThroughput, needs: ["wrk", "nginx"] },
   { figures: peers.figures, measure: peers.measurePeers, needs: ["wrk", "nginx"] },
+  { figures: tunnel.figures, measure: tunnel.measureTunnel, needs: ["wrk", "nginx"] },
 ];
 
 const { values: flags } = parseArgs({

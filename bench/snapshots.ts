@@ -2,6 +2,7 @@
 import type { Cluster, Endpoint } from "#ir/cluster.ts";
 import type { HeaderMutation, Match, PathMatch, Rule } from "#ir/route.ts";
 import { schemaVersion, type Snapshot } from "#ir/snapshot.ts";
+import { tunnelHost } from "#tunnel/address.ts";
 
 /** The service of every configuration here. Its proxy is asked under whatever host the load generator has. */
 export const service = "*";
@@ -15,6 +16,13 @@ export interface Shape {
   /** Port of the upstream, which listens on all of 127.0.0.0/8. */
   readonly port: number;
   readonly samplingRatio: number;
+  /** Whether nothing but tunnels reaches the endpoints. */
+  readonly isTunneled?: boolean;
+}
+
+/** Where the endpoint of that number is, where it is behind a tunnel. */
+export function tunnelHostOf(number: number): string {
+  return tunnelHost("us-central1-a", "bench", `vm-${number}`);
 }
 
 const nothing: HeaderMutation = { remove: [], set: [], add: [] };
@@ -96,11 +104,11 @@ function clusterOf(name: string, endpoints: readonly Endpoint[]): Cluster {
   return { name, scheme: "http", transport: "vpc-network", groups: [group], requestHeaders: nothing, responseHeaders: nothing };
 }
 
-function endpointsOf({ endpoints, port }: Shape, cluster: number, count: number): Endpoint[] {
+function endpointsOf({ endpoints, port, isTunneled = false }: Shape, cluster: number, count: number): Endpoint[] {
   const own = Math.floor(endpoints / count) + (cluster < endpoints % count ? 1 : 0);
   return Array.from({ length: own }, (_, at) => {
     const number = at * count + cluster;
-    const address = `127.20.${Math.floor(number / 250)}.${1 + (number % 250)}`;
+    const address = isTunneled ? tunnelHostOf(number) : `127.20.${Math.floor(number / 250)}.${1 + (number % 250)}`;
     return { instance: `vm-${number}`, address, port, zone: "us-central1-a", health: "HEALTHY" };
   });
 }

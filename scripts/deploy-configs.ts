@@ -41,6 +41,7 @@ function proxyConfig(service: string, folder: string, options: DeployOptions): o
       simple: { limit: requests, period: periodSec },
     })),
     services: [{ binding: "CONTROL", service: "wayside-control", entrypoint: "Bus" }],
+    durable_objects: { bindings: [{ name: "TUNNEL", class_name: "TunnelObject", script_name: "wayside-control" }] },
     vpc_networks: [{ binding: "NET", network_id: "cf1:network" }],
     secrets: { required: ["MASTER_KEY"] },
     // Looks for configuration and reports each minute, so that a proxy without requests is neither stale nor silent.

@@ -7,8 +7,9 @@ import { start, temporaryFolder } from "./process.ts";
 
 /** On all of 127.0.0.0/8, so that every endpoint of a large configuration is there. */
 export const upstreamPort = 19_080;
-export const upstream = `http://127.20.0.1:${upstreamPort}`;
-export const collector = `http://127.20.0.1:${upstreamPort}`;
+export const upstreamHost = "127.20.0.1";
+export const upstream = `http://${upstreamHost}:${upstreamPort}`;
+export const collector = `http://${upstreamHost}:${upstreamPort}`;
 
 /** Answers everything with 1 KiB, and takes spans. */
 export async function startUpstream(): Promise<ChildProcess> {

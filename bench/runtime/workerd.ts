@@ -16,6 +16,8 @@ export interface Server {
   readonly origin: string;
   /** Origin of the second socket, when there is one. */
   readonly side?: string;
+  /** Where agents connect, when there are tunnels. */
+  readonly tunnels?: string;
   /** Where an inspector can be attached, when asked for. */
   readonly inspector?: string;
   readonly process: ChildProcess;
@@ -24,7 +26,7 @@ export interface Server {
 
 interface Configuration {
   readonly services: readonly string[];
-  /** Service behind each socket; the first is `http`, a second one `side`. */
+  /** Service behind each socket; the first is `http`, a second one `side`, a third one `tunnels`. */
   readonly sockets: readonly string[];
   readonly inspector?: boolean;
 }
@@ -61,16 +63,17 @@ export interface ProxyOptions {
   /** Leaves names in the code and opens an inspector. */
   readonly inspector?: boolean;
   readonly configRefreshMs?: number;
+  /** Name of the Tunnel object that agents connect to; absent: there are no tunnels. */
+  readonly tunnel?: string;
 }
 
 /** The proxy that `wrangler deploy` deploys, over a bus that holds one snapshot; `side` is the bus. */
 export async function startProxy(options: ProxyOptions): Promise<Server> {
-  const { snapshot, collector, inspector = false, configRefreshMs = 10_000 } = options;
+  const { snapshot, collector, inspector = false, configRefreshMs = 10_000, tunnel } = options;
   const bytes = writeSnapshot(snapshot);
   const pointer = { generation: 1, digest: await sha256Hex(bytes), bytes: bytes.length, schemaVersion, createdAtMs: 0 };
   const bus = embed(await bundle("bench/workers/bus.ts"));
   const proxy = embed(await bundle("src/proxy/worker.ts", { minify: !inspector }));
-  const text = (name: string, value: string): string => `(name = ${JSON.stringify(name)}, text = ${JSON.stringify(value)})`;
   return serve({
     services: [
       network,
@@ -83,21 +86,41 @@ export async function startProxy(options: ProxyOptions): Promise<Server> {
         text("SERVICE", service),
         text("CONFIG_REFRESH_MS", String(configRefreshMs)),
         ...(collector === undefined ? [] : [text("OTLP_URL", collector)]),
+        ...(tunnel === undefined
+          ? []
+          : [`(name = "TUNNEL", durableObjectNamespace = (className = "TunnelObject", serviceName = "tunnels"))`]),
       ]),
+      ...(tunnel === undefined ? [] : [await tunnelsWorker(tunnel)]),
     ],
-    sockets: ["proxy", "bus"],
+    sockets: ["proxy", "bus", ...(tunnel === undefined ? [] : ["tunnels"])],
     inspector,
   });
 }
 
+async function tunnelsWorker(tunnel: string): Promise<string> {
+  const objects = `durableObjectNamespaces = [(className = "TunnelObject", uniqueKey = "tunnels", enableSql = true)], durableObjectStorage = (inMemory = void)`;
+  const bindings = [`(name = "TUNNEL", durableObjectNamespace = "TunnelObject")`, text("NAME", tunnel)];
+  const code = embed(await bundle("bench/workers/tunnels.ts"));
+  return `(name = "tunnels", worker = (${moduleOf(code)}, bindings = [${bindings.join(", ")}], ${objects}))`;
+}
+
+function text(name: string, value: string): string {
+  return `(name = ${JSON.stringify(name)}, text = ${JSON.stringify(value)})`;
+}
+
 function worker(name: string, code: string, bindings: readonly string[]): string {
-  const modules = `modules = [(name = "main.js", esModule = ${code})]`;
-  const body = `${modules}, ${compatibility}, bindings = [${bindings.join(", ")}], globalOutbound = "net"`;
+  const body = `${moduleOf(code)}, bindings = [${bindings.join(", ")}]`;
   return `(name = ${JSON.stringify(name)}, worker = (${body}))`;
 }
 
+/** The one module of a Worker, and what all of them have. */
+function moduleOf(code: string): string {
+  const modules = `modules = [(name = "main.js", esModule = ${code})]`;
+  return `${modules}, ${compatibility}, globalOutbound = "net"`;
+}
+
 async function serve({ services, sockets, inspector = false }: Configuration): Promise<Server> {
-  const names = ["http", "side"];
+  const names = ["http", "side", "tunnels"];
   const listening = sockets.map((target, at) => `(name = "${names[at]}", address = "${host}:0", http = (), service = "${target}")`);
   const config = `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (services = [${services.join(",\n")}], sockets = [${listening.join(", ")}]);`;
@@ -110,6 +133,7 @@ const config :Workerd.Config = (services = [${services.join(",\n")}], sockets = 
   return {
     origin: origin("http"),
     ...(sockets.length > 1 && { side: origin("side") }),
+    ...(sockets.length > 2 && { tunnels: origin("tunnels") }),
     ...(inspector && { inspector: origin("inspector") }),
     process: child,
     stop: () => stop(child),

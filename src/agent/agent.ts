@@ -8,6 +8,7 @@ import { Application } from "./application.ts";
 import { ControlPlane, isRetryable, type Beat, type Place, type Session } from "./control-plane.ts";
 import { listenAt } from "./control-socket.ts";
 import type { Identity, Registered } from "./identity.ts";
+import { OwnTunnel } from "./own-tunnel.ts";
 import { probeOnce, verdictAfter } from "./probe.ts";
 import { heartbeatMs, jitteredMs } from "./retry.ts";
 import { startSuccessor } from "./succession.ts";
@@ -24,6 +25,8 @@ export interface AgentOptions {
   readonly command: readonly string[];
   /** After a signal the VM stays registered, out of traffic, until it is back: for machines that are only started anew. */
   readonly stayRegistered: boolean;
+  /** Whether the mesh is to reach the VM through a tunnel that the agent opens. */
+  readonly isTunneled?: boolean;
 }
 
 export interface AgentStart {
@@ -52,6 +55,8 @@ export class Agent {
   readonly #log: (line: string) => void;
   readonly #plane: ControlPlane;
   readonly #application: Application;
+  /** Absent where the mesh connects to the VM. */
+  readonly #tunnel: OwnTunnel | undefined;
   readonly #ended = Promise.withResolvers<Ending>();
   #session: Session | undefined;
   #sequence = 0;
@@ -68,6 +73,7 @@ export class Agent {
     this.#log = log;
     this.#plane = new ControlPlane(options.mesh, options.project);
     const { port } = options.place;
+    this.#tunnel = options.isTunneled ? new OwnTunnel(options.place, () => this.#sessionText(), log) : undefined;
     // Nothing is sent to an application that has not yet been seen to be well.
     this.#verdict = { healthy: port === undefined ? undefined : false, failures: 0 };
     this.#application = new Application({
@@ -124,6 +130,11 @@ export class Agent {
     this.#start.identity.register(undefined);
   }
 
+  #sessionText(): string {
+    if (!this.#session) throw new Error("the agent is not connected");
+    return this.#session.session;
+  }
+
   /** There while the drain is ours, by a stop, and not somebody's wish. */
   get #stoppedFile(): string {
     return join(this.#options.folder, "stopped");
@@ -133,8 +144,18 @@ export class Agent {
     clearTimeout(this.#timers.beat);
     clearTimeout(this.#timers.probe);
     this.#isLeaving = true;
-    const stopped = application === "stop" ? this.#application.stop() : Promise.resolve(this.#application.release());
-    void stopped.then(() => this.#socket?.close()).then(() => this.#ended.resolve(ending));
+    void this.#finish(application).then(() => this.#ended.resolve(ending));
+  }
+
+  async #finish(application: "stop" | "keep"): Promise<void> {
+    if (application === "keep") {
+      this.#application.release();
+      await this.#socket?.close();
+      return this.#tunnel?.giveWay();
+    }
+    await this.#tunnel?.close();
+    await this.#application.stop();
+    await this.#socket?.close();
   }
 
   /** Registers where that is needed, and connects; again and again while the control plane is away. */
@@ -158,17 +179,23 @@ export class Agent {
 
   async #register(): Promise<Registered> {
     const { identity, token } = this.#start;
-    const { group, name, place } = this.#options;
+    const { group, isTunneled, name, place } = this.#options;
     if (token === undefined) {
       const message = 'This VM is not registered. Pass a join token: --token "$(wayside vm token --group GROUP)".';
       throw new UserError({ code: "required", field: "--token", message });
     }
-    const wanted = { ...place, ...(group === undefined ? {} : { group }), ...(name === undefined ? {} : { name }) };
+    const wanted = {
+      ...place,
+      ...(isTunneled && { tunnel: true }),
+      ...(group === undefined ? {} : { group }),
+      ...(name === undefined ? {} : { name }),
+    };
     const registered = await this.#plane.join(identity, token, wanted);
     identity.register(registered);
     const at = place.networkInterfaces.map(({ networkIP, network }) => (network === undefined ? networkIP : `${networkIP} (${network})`));
     const port = place.port === undefined ? "" : `, port ${place.port}`;
-    this.#log(`registered ${registered.name} in ${registered.group} at ${at.join(", ")}${port}`);
+    const way = isTunneled ? ", behind a tunnel" : "";
+    this.#log(`registered ${registered.name} in ${registered.group} at ${at.join(", ")}${port}${way}`);
     return registered;
   }
 
@@ -183,6 +210,7 @@ export class Agent {
     this.#session = session;
     this.#sequence = 0;
     this.#log(`connected as ${registered.name}, epoch ${session.epoch}`);
+    this.#tunnel?.start(registered);
     if (existsSync(this.#stoppedFile)) {
       await this.#plane.change(session, registered.name, "undrain");
       rmSync(this.#stoppedFile);

@@ -40,7 +40,7 @@ export class ControlPlane {
   }
 
   /** Exchanges a token for a registration. Throws `ApiError`: 401 the token is not good, 409 the name is taken. */
-  async join(identity: Identity, token: string, wanted: Place & { group?: string; name?: string }): Promise<Registered> {
+  async join(identity: Identity, token: string, wanted: Place & { group?: string; name?: string; tunnel?: boolean }): Promise<Registered> {
     const { networkInterfaces, namedPorts, ...rest } = wanted;
     const lists = {
       networkInterfaces: networkInterfaces.map((each) => ({ ...each })),

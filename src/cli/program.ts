@@ -162,6 +162,7 @@ function addAgentCommands(root: Command): void {
     .option("--label <name=value>", "label of the instance; may be repeated", collect, [])
     .option("--health-path <path>", "path that answers 200 when the application is well; by default accepting a connection is enough")
     .option("--stay-registered", "when stopped, only leave traffic: for machines that are started again", false)
+    .option("--tunnel", "be reached through a connection that the agent opens: for machines that nobody can connect to", false)
     .argument("[command...]", "program and arguments of the application, after --; without it the application is only watched")
     .action(async (command: string[], options) => (await import("./commands/agent/join.ts")).run(command, options));
   withState(agent.command("resume"))

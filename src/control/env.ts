@@ -31,6 +31,8 @@ export interface ControlEnv {
   readonly BUS: KVNamespace;
   readonly PROJECT: ObjectNamespace<ProjectControl>;
   readonly GROUP: ObjectNamespace<GroupTarget>;
+  /** Tunnels of instances, by `tunnelObjectName` (src/tunnel/address.ts). */
+  readonly TUNNEL: ObjectNamespace<Fetcher>;
   readonly LEASE: ObjectNamespace<LeaseControl>;
   /** Base64 of 32 bytes: opens sealed secrets. Without it secret versions can be neither added nor read. */
   readonly MASTER_KEY?: string;

@@ -6,15 +6,18 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import type { Hono } from "hono";
 import { messageOf } from "#base/errors.ts";
 import { systemRandom } from "#base/random.ts";
+import type { LeaseControl } from "#instances/lease/lease.ts";
 import type { Pointer } from "#ir/snapshot.ts";
-import { createApi } from "./api/app.ts";
+import { type ApiDeps, createApi } from "./api/app.ts";
 import { tokenAuthorizer, trustEveryone } from "./api/authorize.ts";
 import type { BusEntrypoint, ReportedProxy } from "./bus.ts";
 import type { ControlEnv } from "./env.ts";
 import { acceptFleetEvent } from "./fleet-events.ts";
 import { logLine } from "./log.ts";
+import { acceptTunnel, type TunnelAuthorizer, tunnelAuthorizer } from "./tunnels.ts";
 
 export { GroupObject } from "#instances/durable/group-object.ts";
+export { TunnelObject } from "#instances/durable/tunnel-object.ts";
 export { LeaseObject } from "#instances/durable/lease-object.ts";
 export { ProjectObject } from "./project/object.ts";
 
@@ -28,23 +31,33 @@ export class Bus extends WorkerEntrypoint<ControlEnv> implements BusEntrypoint {
   }
 }
 
-/** One API per isolate: its environment never changes, and routes and tokens are prepared once. */
-let api: Hono | undefined;
+interface Doors {
+  readonly api: Hono;
+  readonly authorizeTunnel: TunnelAuthorizer;
+}
+
+/** One of each per isolate: its environment never changes, and routes and tokens are prepared once. */
+let doors: Doors | undefined;
 
 export default {
   async fetch(request: Request, env: ControlEnv): Promise<Response> {
-    api ??= apiOf(env);
-    return (await acceptFleetEvent(request, env)) ?? api.fetch(request);
+    doors ??= doorsOf(env);
+    const { api, authorizeTunnel } = doors;
+    return (await acceptFleetEvent(request, env)) ?? (await acceptTunnel(request, env, authorizeTunnel)) ?? api.fetch(request);
   },
 };
 
-function apiOf(env: ControlEnv): Hono {
-  const inEmulator = env.DEV === "1";
+function doorsOf(env: ControlEnv): Doors {
+  const authorize = env.DEV === "1" ? trustEveryone : tokenAuthorizer(env.API_TOKENS);
+  const lease = (name: string): LeaseControl => env.LEASE.getByName(name);
+  return { api: apiOf(env, { authorize, lease }), authorizeTunnel: tunnelAuthorizer(lease, authorize) };
+}
+
+function apiOf(env: ControlEnv, given: Pick<ApiDeps, "authorize" | "lease">): Hono {
   return createApi({
     run: (command) => env.PROJECT.getByName(command.project).run(command),
-    lease: (name) => env.LEASE.getByName(name),
-    authorize: inEmulator ? trustEveryone : tokenAuthorizer(env.API_TOKENS),
-    loopbackOnly: inEmulator,
+    ...given,
+    loopbackOnly: env.DEV === "1",
     random: systemRandom,
     log: ({ id, method, path, cause }) => logLine(`internal error ${id}: ${method} ${path}: ${messageOf(cause)}`),
   });

@@ -13,6 +13,8 @@ export function refuseFailed(routed: Routed, result: Exclude<CallResult, { kind:
       return refuse(routed, "no_healthy_endpoints", `${whereOf(routed)} has no healthy instance`);
     case "overflow":
       return refuse(routed, "overflow", `${whereOf(routed)} has as many requests under way as its circuit breakers allow`);
+    case "no-transport":
+      return refuse(routed, "no_transport", `${whereOf(routed)} has instances that are reached in a way that this proxy was not given`);
     case "ended":
       return refuseEnded(routed, result.ending);
     case "failure":

@@ -5,15 +5,19 @@ import type { IsolateBinding } from "./config/host.ts";
 import { createProxy, type ServiceProxy } from "./proxy.ts";
 import { passThrough } from "./pass-through.ts";
 import { relay } from "./relay.ts";
+import { fetchTunnel } from "./tunnel.ts";
+import type { FetchLike } from "./upstream/transport.ts";
 
 /**
  * The proxy of one service as a dynamic isolate, loaded by a mesh entry (mesh.ts). All it can reach is its host, which reads this service's
- * configuration and nothing else, and the VM network, where every `fetch` of it goes.
+ * configuration and nothing else, the VM network, where every `fetch` of it goes, and the tunnels of its project.
  */
 
 interface IsolateEnv {
   /** RPC stub of the entry's `IsolateHost`. */
   readonly HOST: IsolateBinding;
+  /** RPC stub of the entry's `TunnelEntry`. */
+  readonly TUNNEL: Fetcher;
   readonly PROJECT: string;
   readonly SERVICE: string;
   readonly REFRESH_MS: number;
@@ -25,13 +29,16 @@ interface IsolateEnv {
 
 let proxy: ServiceProxy | undefined;
 
+/** Which network a plain fetch goes to is the entry's decision (`globalOutbound`). */
+const overNetwork: FetchLike = (target, init) => fetch(target, init);
+
 function proxyOf(env: IsolateEnv): ServiceProxy {
+  const throughTunnel = fetchTunnel(() => env.TUNNEL);
   proxy ??= createProxy({
     host: env.HOST,
     clock: systemClock,
     random: systemRandom,
-    // Which network a plain fetch goes to is the entry's decision (`globalOutbound`).
-    fetchFor: (transport) => (transport === "vpc-network" || transport === "public" ? (url, init) => fetch(url, init) : undefined),
+    fetchFor: (transport) => (transport === "vpc-service" ? undefined : transport === "tunnel" ? throughTunnel : overNetwork),
     passThrough,
     relay,
     ...(env.COUNTS_TOGETHER && { countTogether: (limit, value) => env.HOST.count(limit, value) }),

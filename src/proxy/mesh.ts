@@ -58,8 +58,10 @@ export interface MeshOptions {
   readonly loader: IsolateLoader;
   /** The bundle of src/proxy/isolate.ts, and the hash that tells one build of it from another. */
   readonly bundle: { readonly source: string; readonly hash: string };
-  /** Fetcher of the VM network: the only way out that isolates have. */
+  /** Fetcher of the VM network: besides the tunnels the only way out that isolates have. */
   readonly network: unknown;
+  /** `ctx.exports.TunnelEntry({ props: { project } })`: what becomes `env.TUNNEL` of isolates (src/proxy/tunnel-entry.ts). */
+  readonly tunnelBinding: () => unknown;
   /** `ctx.exports.IsolateHost({ props: { project, service } })`: what becomes `env.HOST` of the isolate (src/proxy/isolate-host.ts). */
   readonly hostBinding: (service: string) => unknown;
   readonly clock: Clock;
@@ -193,7 +195,7 @@ export class Mesh {
   }
 
   #code(service: string): IsolateCode {
-    const { bundle, callerAddress, countTogether, hostBinding, network, project, refreshMs, sendSpans } = this.#options;
+    const { bundle, callerAddress, countTogether, hostBinding, network, project, refreshMs, sendSpans, tunnelBinding } = this.#options;
     return {
       compatibilityDate,
       compatibilityFlags: ["enable_request_signal"],
@@ -201,6 +203,7 @@ export class Mesh {
       modules: { "isolate.js": bundle.source },
       env: {
         HOST: hostBinding(service),
+        TUNNEL: tunnelBinding(),
         PROJECT: project,
         SERVICE: service,
         REFRESH_MS: refreshMs,

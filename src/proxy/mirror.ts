@@ -11,7 +11,6 @@ import { callUpstream } from "./upstream/call.ts";
 import type { HeadSlots } from "./upstream/head-slots.ts";
 import { Lifetime } from "./upstream/lifetime.ts";
 import { signingKeysOf } from "./upstream/signing.ts";
-import type { FetchLike } from "./upstream/transport.ts";
 
 /** Google's `requestMirrorPolicy`: a copy of the request goes to another backend service, and nothing comes of it for the caller. */
 
@@ -35,10 +34,9 @@ export function mirror(routed: Routed, original: Original, dependencies: ProxyDe
   const { mirror: policy } = routed.chosen.decision.action;
   if (!policy || dependencies.random.float() * 100 >= policy.percent || routed.request.headers.has("upgrade")) return;
   const state = routed.clusters.of(routed.config.compiled.clusters, policy.cluster);
-  const fetchUpstream = state && dependencies.fetchFor(state.cluster.transport);
-  if (!state || !fetchUpstream) return;
+  if (!state) return;
   const headers = copiedHeaders(routed, { state, original }, dependencies);
-  if (headers) routed.background(send({ routed, original, policy, state, fetchUpstream, headers }, dependencies));
+  if (headers) routed.background(send({ routed, original, policy, state, headers }, dependencies));
 }
 
 function copiedHeaders(
@@ -66,13 +64,12 @@ interface Copy {
   readonly original: Original;
   readonly policy: MirrorPolicy;
   readonly state: ClusterState;
-  readonly fetchUpstream: FetchLike;
   readonly headers: Headers;
 }
 
 /** Never rejects. */
-async function send(copy: Copy, { clock, random }: ProxyDependencies): Promise<void> {
-  const { routed, original, state, fetchUpstream, headers } = copy;
+async function send(copy: Copy, { clock, fetchFor, random }: ProxyDependencies): Promise<void> {
+  const { routed, original, state, headers } = copy;
   const { decision } = routed.chosen;
   const timeoutMs = decision.action.timeoutMs > 0 ? decision.action.timeoutMs : longestMs;
   // A body that no attempt reads to its end never is whole.
@@ -94,7 +91,7 @@ async function send(copy: Copy, { clock, random }: ProxyDependencies): Promise<v
   lifetime.sent();
   const observe = (target: Parameters<Copy["routed"]["recorder"]["mirror"]>[0]): ReturnType<Copy["routed"]["recorder"]["mirror"]> =>
     routed.recorder.mirror(target, state.cluster.name, headers);
-  const result = await callUpstream(call, { fetchUpstream, lifetime, clock, random, slots: original.slots, observe });
+  const result = await callUpstream(call, { fetchFor, lifetime, clock, random, slots: original.slots, observe });
   if (result.kind === "response") {
     // Read to its end, so that the mirrored application sees nothing unusual either.
     await result.response.body?.pipeTo(new WritableStream()).catch(() => undefined);

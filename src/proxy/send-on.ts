@@ -41,12 +41,7 @@ export async function sendOn(serving: Configured, decision: Route, dependencies:
 
 async function exchange(routed: Routed, dependencies: ProxyDependencies): Promise<Served> {
   const { chosen, lifetime, recorder, request, state, view } = routed;
-  const { decision, cluster } = chosen;
-  const fetchUpstream = dependencies.fetchFor(cluster.transport);
-  if (!fetchUpstream) {
-    const text = `backend service ${cluster.name} needs transport ${cluster.transport}, which this proxy was not given`;
-    return refuse(routed, "no_transport", text);
-  }
+  const { decision } = chosen;
   const headers = headersFor(routed, dependencies);
   const sources = headerSources(routed, dependencies.options.callerAddress);
   const outcome = applyRequestHeaders(headers, chosen, sources);
@@ -74,7 +69,7 @@ async function exchange(routed: Routed, dependencies: ProxyDependencies): Promis
   const slots = new HeadSlots();
   mirror(routed, { body, slots, headersFor: (clone) => headersFor(clone, dependencies) }, dependencies);
   const result = await callUpstream(call, {
-    fetchUpstream,
+    fetchFor: dependencies.fetchFor,
     lifetime,
     clock: dependencies.clock,
     random: dependencies.random,

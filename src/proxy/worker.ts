@@ -2,14 +2,17 @@ import { systemClock } from "#base/clock.ts";
 import { messageOf } from "#base/errors.ts";
 import { systemRandom } from "#base/random.ts";
 import { importMasterKey, type MasterKey } from "#base/seal.ts";
+import type { Transport } from "#ir/cluster.ts";
 import { collector } from "#telemetry/collector.ts";
+import { type TunnelNamespace, tunnelTo } from "#tunnel/fetch.ts";
 import { BusHost, type Probe } from "./config/bus-host.ts";
 import { kvReader } from "./config/kv-reader.ts";
 import { passThrough } from "./pass-through.ts";
 import { relay } from "./relay.ts";
 import { createProxy, type ServiceProxy } from "./proxy.ts";
 import { type CounterBindings, countersOf } from "./shared-counters.ts";
-import type { FetchFor } from "./upstream/transport.ts";
+import { fetchTunnel } from "./tunnel.ts";
+import type { FetchFor, FetchLike } from "./upstream/transport.ts";
 
 /** The proxy of one service as a deployed Worker of its own: it is its own host, over KV and a service binding to the control Worker. */
 
@@ -20,6 +23,8 @@ interface ProxyEnv extends CounterBindings {
   readonly CONTROL: Probe;
   /** The network of the VMs: a `vpc_networks` binding. Absent where every backend is public. */
   readonly NET?: Fetcher;
+  /** The control Worker's Tunnel objects. Absent where no instance is behind a tunnel. */
+  readonly TUNNEL?: TunnelNamespace<Fetcher>;
   readonly PROJECT: string;
   readonly SERVICE: string;
   /** The same secret as the control Worker's. Absent: routes that need secrets answer 503. */
@@ -74,11 +79,14 @@ function masterKeyOf(text: string): Promise<MasterKey> {
   return key;
 }
 
-function fetchFor({ NET: network }: ProxyEnv): FetchFor {
-  return (transport) => {
-    if (transport === "public") return (url, init) => fetch(url, init);
-    return transport === "vpc-network" && network ? (url, init) => network.fetch(url, init) : undefined;
+function fetchFor({ NET: network, TUNNEL: tunnels, PROJECT: project }: ProxyEnv): FetchFor {
+  const ways: Readonly<Record<Transport, FetchLike | undefined>> = {
+    public: (target, init) => fetch(target, init),
+    "vpc-network": network && ((target, init) => network.fetch(target, init)),
+    "vpc-service": undefined,
+    tunnel: tunnels && fetchTunnel((url) => tunnelTo(tunnels, project, url)),
   };
+  return (transport) => ways[transport];
 }
 
 function log(line: string): void {

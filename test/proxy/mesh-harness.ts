@@ -34,6 +34,7 @@ const meshOf = (env) => (mesh ??= new Mesh({
   loader: env.LOADER,
   bundle: { source: env.ISOLATE, hash: env.ISOLATE_HASH },
   network: env.NET,
+  tunnelBinding: () => env.NET,
   hostBinding: (service) => exports.IsolateHost({ props: { project: env.PROJECT, service } }),
   clock: systemClock,
   random: systemRandom,

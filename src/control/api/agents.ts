@@ -144,7 +144,8 @@ async function heartbeat({ lease }: AgentDeps, { project, body, bearer }: AgentC
   }
 }
 
-function bearerOf(request: Request): string | undefined {
+/** The bearer token of a request: a session, a join token or an API token. */
+export function bearerOf(request: Request): string | undefined {
   return /^Bearer ([\x21-\x7E]{1,4096})$/i.exec(request.headers.get("authorization") ?? "")?.[1];
 }
 
@@ -174,7 +175,7 @@ function wholeIn(body: JsonObject, field: string): number {
   throw new UserError({ code: "invalid", field, message });
 }
 
-function unknownSession(): UserError {
+export function unknownSession(): UserError {
   return new UserError({ code: "unauthorized", field: "Authorization", message: "This session is not known (any more). Connect again." });
 }
 

@@ -45,7 +45,7 @@ export function tokenAuthorizer(config: string | undefined): Authorizer {
 }
 
 /** Throws `UserError` `forbidden` unless one of the caller's roles holds what is needed. */
-function requireRole(caller: Caller, needed: Role, action: string): void {
+export function requireRole(caller: Caller, needed: Role, action: string): void {
   const holders: Readonly<Record<Role, readonly Role[]>> = {
     viewer: ["viewer", "editor", "admin"],
     editor: ["editor", "admin"],

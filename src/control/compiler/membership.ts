@@ -9,7 +9,7 @@ import type { LeaseReport, LeaseTerms } from "#instances/lease/lease.ts";
 export interface GroupMember {
   /** Short name of the instance. */
   readonly name: string;
-  /** IP address or host name. */
+  /** IP address, or the host of its tunnel (src/tunnel/address.ts) where the VM was registered with one. */
   readonly address: string;
   /** Set when the VM was registered with a port of its own; it then stands before the group's named ports. */
   readonly port?: number;

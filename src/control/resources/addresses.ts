@@ -1,4 +1,5 @@
 import ipaddr from "ipaddr.js";
+import { isTunnelHost } from "#tunnel/address.ts";
 
 /**
  * Which addresses may be registered. Probes and proxies connect to whatever is registered, so that an address is a power over what they
@@ -46,6 +47,7 @@ export function hostRefusal(text: string, loopbackAllowed: boolean): string | un
   }
   // URL parsers read a name whose last label is a number as an IPv4 address.
   if (/^(?:\d+|0x[0-9a-f]*)$/.test(labels.at(-1) ?? "")) return "It must be a fully qualified domain name, not an address.";
+  if (isTunnelHost(name)) return "It must not end in .tunnel, under which instances behind tunnels stand.";
   if (metadataNames.test(name)) return "It is the name of a metadata server.";
   const local = name === "localhost" || name.endsWith(".localhost");
   return local && !loopbackAllowed ? "It must not name this machine." : undefined;

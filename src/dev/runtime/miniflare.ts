@@ -104,6 +104,7 @@ function controlWorker({ code, masterKey, fleet }: RuntimeOptions): WorkerOption
     durableObjects: {
       PROJECT: { className: "ProjectObject", useSQLite: true },
       GROUP: { className: "GroupObject", useSQLite: true },
+      TUNNEL: { className: "TunnelObject", useSQLite: true },
       LEASE: { className: "LeaseObject", useSQLite: true },
     },
     serviceBindings: { BUS: { name: "front", entrypoint: "Bus" }, NET: vmNetwork, FLEET: { node: nodeService(fleet) } },
@@ -132,6 +133,7 @@ function meshWorker({ code, project, meshPort, masterKey, otlp, configRefreshMs 
       ]),
     ),
     workerLoaders: { LOADER: {} },
+    durableObjects: { TUNNEL: { className: "TunnelObject", scriptName: "control", useSQLite: true } },
     serviceBindings: { BUS: { name: "front", entrypoint: "Bus" }, PROBE: { name: "front", entrypoint: "Probe" }, NET: vmNetwork },
     unsafeDirectSockets: [
       { host, port: meshPort },

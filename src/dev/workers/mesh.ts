@@ -7,7 +7,9 @@ import type { Probe } from "#proxy/config/bus-host.ts";
 import { isolateHost } from "#proxy/isolate-host.ts";
 import { type IsolateLoader, Mesh } from "#proxy/mesh.ts";
 import { type CounterBindings, countersOf } from "#proxy/shared-counters.ts";
+import { tunnelEntry } from "#proxy/tunnel-entry.ts";
 import { collector } from "#telemetry/collector.ts";
+import type { TunnelNamespace } from "#tunnel/fetch.ts";
 
 interface Env extends CounterBindings {
   readonly PROJECT: string;
@@ -20,6 +22,7 @@ interface Env extends CounterBindings {
   readonly ISOLATE_HASH: string;
   readonly LOADER: IsolateLoader;
   readonly NET: Fetcher;
+  readonly TUNNEL: TunnelNamespace<Fetcher>;
   /** The front's entrypoints `Bus` and `Probe`. */
   readonly BUS: { get(key: string, type: "arrayBuffer"): Promise<ArrayBuffer | null> };
   readonly PROBE: Probe;
@@ -36,7 +39,10 @@ function meshOf(env: Env): Mesh {
 function makeMesh(env: Env): Mesh {
   const otlp = env.OTLP_URL;
   const countTogether = countersOf(env.PROJECT, env);
-  const bindings = exports as unknown as { IsolateHost(options: { props: { project: string; service: string } }): unknown };
+  const bindings = exports as unknown as {
+    IsolateHost(options: { props: { project: string; service: string } }): unknown;
+    TunnelEntry(options: { props: { project: string } }): unknown;
+  };
   return new Mesh({
     project: env.PROJECT,
     kv: { get: (key) => env.BUS.get(key, "arrayBuffer") },
@@ -47,6 +53,7 @@ function makeMesh(env: Env): Mesh {
     loader: env.LOADER,
     bundle: { source: env.ISOLATE_SOURCE, hash: env.ISOLATE_HASH },
     network: env.NET,
+    tunnelBinding: () => bindings.TunnelEntry({ props: { project: env.PROJECT } }),
     hostBinding: (service) => bindings.IsolateHost({ props: { project: env.PROJECT, service } }),
     clock: systemClock,
     random: systemRandom,
@@ -57,6 +64,8 @@ function makeMesh(env: Env): Mesh {
 }
 
 export const IsolateHost = isolateHost<Env>((env, { service }) => meshOf(env).host(service));
+
+export const TunnelEntry = tunnelEntry<Env>((env) => env.TUNNEL);
 
 /** Driven by the emulator's timer, so that proxies without requests are fresh and report as well. */
 export class Ticker extends WorkerEntrypoint<Env> {

@@ -15,7 +15,7 @@ export interface ActionPorts {
   /** Absent where instances join by themselves. */
   readonly fleet?: Fleet;
   readonly observer: (project: string) => GroupObserver;
-  readonly probe: (spec: ProbeSpec, target: Target) => Promise<ProbeOutcome>;
+  readonly probe: (spec: ProbeSpec, target: Target, project: string) => Promise<ProbeOutcome>;
 }
 
 /** A Project object that hangs must not stop the group from asking again. */
@@ -50,7 +50,7 @@ async function attempt(ports: ActionPorts, spec: GroupSpec, action: Action): Pro
       return { kind: "released", key, names: action.names, released };
     }
     case "probe": {
-      const outcome = await ports.probe(action.probe, action.target);
+      const outcome = await ports.probe(action.probe, action.target, spec.project);
       return { kind: "probed", key, id: action.id, probeId: action.probe.id, startedAtMs, outcome };
     }
   }

@@ -1,11 +1,13 @@
 import { DurableObject } from "cloudflare:workers";
 import { systemClock } from "#base/clock.ts";
 import { systemRandom } from "#base/random.ts";
+import { isTunnelHost } from "#tunnel/address.ts";
 import type { FleetEvent } from "../fleet.ts";
 import type { GroupControl, GroupObserver, GroupSpec } from "../group/spec.ts";
 import { probe } from "../health/probe.ts";
 import type { Net } from "../health/probe.ts";
 import type { Signals } from "../scale/spec.ts";
+import { type ProbeTunnels, tunnelNet } from "../health/tunnel-net.ts";
 import { FleetClient } from "./fleet-client.ts";
 import type { FleetBinding } from "./fleet-client.ts";
 import { GroupRunner } from "./runner.ts";
@@ -16,6 +18,8 @@ export interface GroupEnv {
   readonly PROJECT: { getByName(project: string): GroupObserver };
   /** Way to the instances' addresses, for health probes. Without it none can be reached. */
   readonly NET?: Net;
+  /** Tunnels of instances, for probes of those that nothing else reaches. */
+  readonly TUNNEL?: ProbeTunnels;
   /** The emulator's fleet; absent where instances join by themselves. */
   readonly FLEET?: FleetBinding;
 }
@@ -26,6 +30,10 @@ const noNetwork: Net = {
     throw new Error("no network binding NET");
   },
 };
+
+function netTo({ NET: network, TUNNEL: tunnels }: GroupEnv, address: string, project: string): Net {
+  return tunnels && isTunnelHost(address) ? tunnelNet(tunnels, project) : (network ?? noNetwork);
+}
 
 /**
  * One instance group, named `project/groupKey`. Its state lives here because one owner must decide which instances there are; whatever
@@ -41,7 +49,7 @@ export class GroupObject extends DurableObject<GroupEnv> implements GroupControl
       random: systemRandom,
       storage: new SqlGroupStorage(ctx.storage),
       observer: (project) => env.PROJECT.getByName(project),
-      probe: (spec, target) => probe(env.NET ?? noNetwork, spec, target),
+      probe: (spec, target, project) => probe(netTo(env, target.address, project), spec, target),
       ...(env.FLEET ? { fleet: new FleetClient(env.FLEET) } : {}),
       setAlarm: (atMs) => ctx.waitUntil(ctx.storage.setAlarm(atMs)),
       keep: (work) => ctx.waitUntil(work),

@@ -1,6 +1,7 @@
 import type { Clock } from "#base/clock.ts";
 import type { Random } from "#base/random.ts";
 import type { Cluster, Endpoint, EndpointGroup } from "#ir/cluster.ts";
+import { isTunnelHost } from "#tunnel/address.ts";
 import type { StatsBook, TargetStats } from "./stats.ts";
 
 /** The seam between who may be chosen (tiers, outliers, circuits: the cluster's state) and who is chosen (the policies). */
@@ -16,6 +17,8 @@ export interface Target {
   readonly authority: string;
   /** `EndpointGroup.inboundKey`. */
   readonly inboundKey?: string;
+  /** Whether it is reached through its agent's tunnel, whatever the transport of its cluster. */
+  readonly isTunneled: boolean;
   /** What this proxy has seen of it: the same object in every configuration. */
   readonly stats: TargetStats;
 }
@@ -81,5 +84,5 @@ export function targetOf(group: string, endpoint: Endpoint, { stats, now }: { st
   const { instance, address, port } = endpoint;
   const authority = address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
   const key = `${group}/${instance}@${authority}`;
-  return { endpoint, group, key, authority, stats: stats.of(key, now) };
+  return { endpoint, group, key, authority, isTunneled: isTunnelHost(address), stats: stats.of(key, now) };
 }

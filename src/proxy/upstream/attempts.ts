@@ -9,7 +9,7 @@ import type { RequestBody } from "./body.ts";
 import type { HeadSlots } from "./head-slots.ts";
 import type { Lifetime } from "./lifetime.ts";
 import type { SigningKeys } from "./signing.ts";
-import type { FetchLike } from "./transport.ts";
+import type { FetchFor, FetchLike } from "./transport.ts";
 
 /** The attempts of one request: each is admitted by the cluster's state, sent, and accounted for. */
 
@@ -31,7 +31,7 @@ export interface Call {
 }
 
 export interface CallDependencies {
-  readonly fetchUpstream: FetchLike;
+  readonly fetchFor: FetchFor;
   readonly lifetime: Lifetime;
   readonly clock: Clock;
   readonly random: Random;
@@ -52,9 +52,12 @@ export interface Sent {
   over(): void;
 }
 
-/** `none`: no instance is there to be asked; `ended`: the request's time was over first; `overflow`: limits are in the way. */
+/**
+ * `none`: no instance is there to be asked; `ended`: the request's time was over first; `overflow`: limits are in the way; `transport`: the
+ * instance is reached in a way that this proxy was not given.
+ */
 export interface Refusal {
-  readonly refused: "none" | "ended" | "overflow";
+  readonly refused: "none" | "ended" | "overflow" | "transport";
 }
 
 export class Attempts {
@@ -84,13 +87,21 @@ export class Attempts {
     const leaveSlot = slots.take();
     if (!leaveSlot) return { refused: "overflow" };
     const admission = await state.admit({ ...preference, tried: this.#tried }, lifetime);
-    if (admission.kind === "admitted") return this.#start(admission.target, leaveSlot);
+    if (admission.kind !== "admitted") {
+      leaveSlot();
+      return { refused: admission.kind };
+    }
+    const { target } = admission;
+    const fetchUpstream = this.#dependencies.fetchFor(target.isTunneled ? "tunnel" : state.cluster.transport);
+    if (fetchUpstream) return this.#start(target, { fetchUpstream, leaveSlot });
     leaveSlot();
-    return { refused: admission.kind };
+    state.answered(target, { kind: "abandoned" }, 0);
+    state.ended(target);
+    return { refused: "transport" };
   }
 
-  #start(target: Target, leaveSlot: () => void): Sent {
-    const { clock, fetchUpstream, lifetime, observe, random } = this.#dependencies;
+  #start(target: Target, { fetchUpstream, leaveSlot }: { readonly fetchUpstream: FetchLike; readonly leaveSlot: () => void }): Sent {
+    const { clock, lifetime, observe, random } = this.#dependencies;
     const { state, method, path, headers, body, carrier, retry, signingKeys } = this.#call;
     const key = target.inboundKey === undefined ? undefined : signingKeys?.get(target.inboundKey);
     this.#tried.add(target.key);

@@ -20,6 +20,8 @@ export type CallResult =
   | { readonly kind: "ended"; readonly ending: Ending }
   /** The circuit breakers allow no attempt. */
   | { readonly kind: "overflow" }
+  /** The instance is reached in a way that this proxy was not given. */
+  | { readonly kind: "no-transport" }
   | { readonly kind: "no-endpoint" };
 
 /** Why another attempt is made. `reconnect` is not the user's retry: it counts neither against the policy nor against the budget. */
@@ -96,8 +98,16 @@ function isCovered({ retry, method }: Call, result: Settled): boolean {
 }
 
 function refusedResult({ refused }: Refusal, { ended }: Lifetime): CallResult {
-  if (refused === "overflow") return { kind: "overflow" };
-  return refused === "none" ? { kind: "no-endpoint" } : { kind: "ended", ending: ended ?? "client" };
+  switch (refused) {
+    case "overflow":
+      return { kind: "overflow" };
+    case "transport":
+      return { kind: "no-transport" };
+    case "none":
+      return { kind: "no-endpoint" };
+    case "ended":
+      return { kind: "ended", ending: ended ?? "client" };
+  }
 }
 
 function finished(sent: Sent, result: Settled): CallResult {

@@ -114,7 +114,8 @@ export async function startApplication(answer?: Answer): Promise<Application> {
       else incoming.on("end", () => outgoing.end("ok"));
     },
     (incoming, socket) => {
-      record(incoming, received);
+      const one = record(incoming, received);
+      socket.on("close", () => (one.isOver = true)).on("end", () => socket.end());
       shakeHands(incoming, socket);
     },
   );

@@ -1,5 +1,6 @@
 /** Requests through the mesh by Host header, one or at a steady rate. */
-import { Agent, request } from "node:http";
+import { once } from "node:events";
+import { Agent, type ClientRequest, type IncomingMessage, request } from "node:http";
 
 export interface Reply {
   readonly status: number;
@@ -42,6 +43,23 @@ export function ask(mesh: string, what: Ask): Promise<Reply> {
     outgoing.on("error", reject);
     outgoing.end(what.body);
   });
+}
+
+/** A request on a connection of its own, not yet ended: what comes of it is the test's. */
+export function begin(mesh: string, { host, path = "/", method = "GET", headers }: Omit<Ask, "body">): ClientRequest {
+  return request(mesh, { agent: false, path, method, headers: { ...headers, host } }).on("error", () => undefined);
+}
+
+export async function headOf(outgoing: ClientRequest): Promise<IncomingMessage> {
+  const [incoming] = (await once(outgoing, "response")) as [IncomingMessage];
+  return incoming;
+}
+
+/** The whole body; rejects when it breaks off. */
+export async function textOf(incoming: IncomingMessage): Promise<string> {
+  let text = "";
+  for await (const chunk of incoming) text += String(chunk);
+  return text;
 }
 
 export interface LoadResult {

@@ -74,6 +74,7 @@ describe("hostRefusal", () => {
     "a.0x7f",
     "localhost",
     "x.localhost",
+    "web-1.web.us-central1-a.tunnel",
     "a..b",
     "",
     "a b",

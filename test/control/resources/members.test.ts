@@ -85,6 +85,32 @@ describe("an unmanaged group", () => {
     expect((await harness.must("GET", `${groups}/legacy`)).size).toBe(1);
   });
 
+  it("keeps VMs that only their tunnels reach, by the host of the tunnel", async () => {
+    const registered = await harness.must("POST", registrations, { name: "vm-7", group: "legacy", tunnel: true, port: 8080 });
+    expect(registered).toMatchObject({ name: "vm-7", address: "vm-7.legacy.us-central1-a.tunnel", port: 8080 });
+    await harness.must("POST", registrations, { name: "vm-8", group: "legacy", tunnel: true, address: "10.0.0.8" });
+    expect(harness.store.get(`${zone}/instanceGroupMembers/legacy`)?.resource).toMatchObject({
+      members: [
+        { name: "vm-7", address: "vm-7.legacy.us-central1-a.tunnel", port: 8080 },
+        { name: "vm-8", address: "vm-8.legacy.us-central1-a.tunnel" },
+      ],
+    });
+    // Its agent says where it is again and again; it stays behind its tunnel until it is said to be no more.
+    await harness.must("POST", registrations, { name: "vm-8", group: "legacy", address: "10.0.0.8", port: 81 });
+    expect(harness.store.get(`${zone}/instanceGroupMembers/legacy`)?.resource).toMatchObject({
+      members: [{ name: "vm-7" }, { name: "vm-8", address: "vm-8.legacy.us-central1-a.tunnel", port: 81 }],
+    });
+    expect((await harness.must("GET", `${vms}/vm-8`)).networkInterfaces).toEqual([{ networkIP: "10.0.0.8" }]);
+    await harness.must("POST", registrations, { name: "vm-8", group: "legacy", address: "10.0.0.8", tunnel: false });
+    expect(harness.store.get(`${zone}/instanceGroupMembers/legacy`)?.resource).toMatchObject({
+      members: [{ name: "vm-7" }, { name: "vm-8", address: "10.0.0.8" }],
+    });
+    expect((await message("POST", registrations, { group: "legacy", tunnel: "yes" }))[1]).toBe(
+      "Invalid value for field 'tunnel': 'yes'. It must be true or false.",
+    );
+    expect((await message("POST", registrations, { group: "legacy" }))[1]).toBe("Required field 'address' not specified");
+  });
+
   it("exists in zones only", async () => {
     expect((await message("POST", `${compute}/regions/us-east1/instanceGroups`, { name: "g" }))[1]).toContain("must be in a zone");
   });
@@ -209,7 +235,7 @@ describe("registration", () => {
     expect(harness.changes()).toEqual([]);
     await harness.must("POST", registrations, { ...body, address: "127.0.0.8" });
     const { instances } = await harness.must("GET", registrations);
-    expect(instances).toEqual([
+    expect(instances).toMatchObject([
       {
         name: "app-1",
         group: "legacy",

@@ -1,12 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { seededRandom } from "#base/random.ts";
+import type { Transport } from "#ir/cluster.ts";
 import type { HedgePolicy, RetryPolicy } from "#ir/route.ts";
 import { type ClusterState, ClusterStates } from "#proxy/balance/clusters.ts";
 import type { AttemptResult } from "#proxy/upstream/attempt.ts";
 import { callUpstream, type CallResult } from "#proxy/upstream/call.ts";
 import { HeadSlots } from "#proxy/upstream/head-slots.ts";
 import { Lifetime } from "#proxy/upstream/lifetime.ts";
-import type { FetchInit } from "#proxy/upstream/transport.ts";
+import type { FetchInit, FetchLike } from "#proxy/upstream/transport.ts";
 import { cluster, endpoint, group, ManualClock } from "../fixture.ts";
 
 interface Step {
@@ -29,11 +30,15 @@ interface Given {
   readonly state?: ClusterState;
   readonly slots?: HeadSlots;
   readonly client?: AbortSignal;
+  /** A transport that the proxy was not given. */
+  readonly lacks?: Transport;
 }
 
 interface Done {
   readonly result: CallResult;
   readonly urls: string[];
+  /** Of each attempt. */
+  readonly transports: Transport[];
   readonly mostAtOnce: number;
   /** How each attempt ended, in the order of their ends. */
   readonly ends: AttemptResult[];
@@ -53,6 +58,11 @@ async function call(given: Given): Promise<Done> {
   const { script, vms = 5, method = "GET", isReplayable = true, timeoutMs = 0, retry, hedge } = given;
   const { state = stateOf(vms), slots = new HeadSlots() } = given;
   const urls: string[] = [];
+  const transports: Transport[] = [];
+  const fetchFor = (transport: Transport): FetchLike | undefined => {
+    transports.push(transport);
+    return transport === given.lacks ? undefined : fetchUpstream;
+  };
   let atOnce = 0;
   let mostAtOnce = 0;
   const fetchUpstream = async (target: string | Request, { signal }: FetchInit): Promise<Response> => {
@@ -72,10 +82,10 @@ async function call(given: Given): Promise<Done> {
   const ends: AttemptResult[] = [];
   const result = await callUpstream(
     { state, preference: {}, method, path: "/x", headers: new Headers(), body, ...(retry && { retry }), ...(hedge && { hedge }) },
-    { fetchUpstream, lifetime, clock, slots, random: seededRandom(1), observe: () => (end) => void ends.push(end) },
+    { fetchFor, lifetime, clock, slots, random: seededRandom(1), observe: () => (end) => void ends.push(end) },
   );
   lifetime.close();
-  return { result, urls, mostAtOnce, ends, state, slots };
+  return { result, urls, transports, mostAtOnce, ends, state, slots };
 }
 
 async function respond(step: Script[number], signal: AbortSignal): Promise<Response> {
@@ -115,6 +125,35 @@ describe("without a policy", () => {
   ])("%s", async (_, given, expected) => {
     const done = await call(given);
     expect([summary(done), done.urls.length]).toEqual(expected);
+  });
+});
+
+describe("endpoints behind tunnels", () => {
+  const mixed = (): ClusterState => {
+    const endpoints = [endpoint("direct", "10.0.0.1"), endpoint("behind", "behind.g.us-central1-a.tunnel")];
+    const state = new ClusterStates(seededRandom(5), new ManualClock()).of(
+      new Map([["app", cluster("app", [group("g", endpoints)])]]),
+      "app",
+    );
+    if (!state) throw new Error("no state");
+    return state;
+  };
+
+  test("are asked through them, and those beside them as ever", async () => {
+    const state = mixed();
+    const ways = new Set<string>();
+    for (let request = 0; request < 4; request++) {
+      const { urls, transports } = await call({ script: [200], state });
+      ways.add(`${transports.join()} ${new URL(urls[0] ?? "").hostname}`);
+    }
+    expect(ways).toEqual(new Set(["vpc-network 10.0.0.1", "tunnel behind.g.us-central1-a.tunnel"]));
+  });
+
+  test("cannot be asked by a proxy that has no tunnels, and occupy nothing then", async () => {
+    const state = stateOf(1);
+    const { result, urls, slots } = await call({ script: [200], state, lacks: "vpc-network" });
+    expect([result.kind, urls.length, state.observation.active]).toEqual(["no-transport", 0, 0]);
+    expect(Array.from({ length: 5 }, () => slots.take()).every((leave) => leave !== undefined)).toBe(true);
   });
 });
 

@@ -30,7 +30,7 @@ async function send(groups: ReturnType<typeof group>[], failures: number): Promi
   await callUpstream(
     { state, preference: {}, method: "PUT", path: '/a"?b#c', headers, body, retry, signingKeys: new Map([["cart-key", imported]]) },
     {
-      fetchUpstream: async (_, init) => {
+      fetchFor: () => async (_, init) => {
         sent.push({ headers: init.headers });
         return new Response(null, { status: sent.length > failures ? 200 : 503 });
       },

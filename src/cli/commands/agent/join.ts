@@ -20,6 +20,7 @@ export interface JoinOptions {
   readonly healthPath?: string;
   readonly state?: string;
   readonly stayRegistered: boolean;
+  readonly tunnel: boolean;
 }
 
 export async function run(command: readonly string[], options: JoinOptions): Promise<void> {
@@ -27,6 +28,7 @@ export async function run(command: readonly string[], options: JoinOptions): Pro
   const { mesh, project, group, name, healthPath, stayRegistered, token } = options;
   const wanted: AgentOptions = {
     ...{ folder, mesh, project, command, stayRegistered, place: await placeOf(options) },
+    ...(options.tunnel && { isTunneled: true }),
     ...(group === undefined ? {} : { group }),
     ...(name === undefined ? {} : { name }),
     ...(healthPath === undefined ? {} : { healthPath }),

@@ -46,6 +46,7 @@ const registrationFields = {
   port: z.exactOptional(port),
   namedPorts: z.exactOptional(namedPorts),
   labels: z.exactOptional(labels),
+  tunnel: z.exactOptional(z.boolean()),
 };
 
 export const join = z.object({ token: z.string(), publicKey: z.string(), group: z.exactOptional(z.string()), ...registrationFields });

@@ -1,5 +1,6 @@
 import { isJsonObject, type Json, type JsonObject } from "#base/json.ts";
 import { randomHex } from "#base/random.ts";
+import { isTunnelHost, tunnelHost } from "#tunnel/address.ts";
 import type { GroupSource } from "#control/compiler/group-source.ts";
 import { membersKey, type GroupMember } from "#control/compiler/membership.ts";
 import type { Change } from "../../command.ts";
@@ -25,8 +26,10 @@ export const registrationVerbs: ReadonlyMap<string, Verb> = new Map<string, Verb
 export interface Registration {
   readonly group: GroupSource;
   readonly name: string;
-  /** At least one; the first is where it is reached. */
+  /** The first is where it is reached, unless that is its tunnel; there may be none then. */
   readonly networkInterfaces: readonly JsonObject[];
+  /** Whether its agent's tunnel is the way to it; undefined: as before, and directly where there was nothing before. */
+  readonly tunnel: boolean | undefined;
   readonly port: number | undefined;
   readonly namedPorts: NonNullable<GroupMember["namedPorts"]>;
   /** Undefined: those that it has. */
@@ -38,9 +41,8 @@ function register(call: Call): Result {
   const { body } = call.command;
   if (!isJsonObject(body)) throw required("group");
   const registration = registrationOf(call, body);
-  const { changes } = putRegistration(call, registration);
+  const { changes, address } = putRegistration(call, registration);
   const { group, name, port } = registration;
-  const address = addressOf(registration);
   return { answer: { name, group: group.name, zone: group.zone, address, ...(port === undefined ? {} : { port }) }, changes };
 }
 
@@ -54,31 +56,37 @@ export function putRegistration(
   call: Call,
   registration: Registration,
   more: Pick<GroupMember, "leased"> = {},
-): { readonly changes: readonly Change[]; readonly id: string | undefined } {
+): { readonly changes: readonly Change[]; readonly address: string; readonly id: string | undefined } {
   const { group, name, networkInterfaces, port, namedPorts, labels } = registration;
   const { store } = call.context;
   const key = instanceKeyOf(registration);
   const kind = requireKind("instances");
   const before = store.get(key);
-  const input: JsonObject = { ...before?.resource, name, networkInterfaces: [...networkInterfaces], ...(labels && { labels }) };
-  const changes = save(call, { kind, key, ...(before ? { before } : {}) }, draft(call, kind, { key, input }));
   const members = membersKey(scopeOf(group.key), group.name);
   const known = membersOf(call, members);
-  const leased = more.leased ?? known.find(({ instance }) => instance === key)?.leased;
+  const present = known.find(({ instance }) => instance === key);
+  const address = addressOf(registration, present);
+  const input: JsonObject = { ...before?.resource, name, networkInterfaces: [...networkInterfaces], ...(labels && { labels }) };
+  const changes = save(call, { kind, key, ...(before ? { before } : {}) }, draft(call, kind, { key, input }));
+  const leased = more.leased ?? present?.leased;
   const member: GroupMember = {
     name,
-    address: addressOf(registration),
+    address,
     instance: key,
     ...(port === undefined ? {} : { port }),
     ...(namedPorts.length > 0 && { namedPorts }),
     ...(leased && { leased }),
   };
   const joined = putMembers(call, members, [...known.filter(({ instance }) => instance !== key), member]);
-  return { changes: [...changes, ...joined], id: store.get(key)?.id };
+  return { changes: [...changes, ...joined], address, id: store.get(key)?.id };
 }
 
-function addressOf({ networkInterfaces }: Registration): string {
-  return String(networkInterfaces[0]?.["networkIP"]);
+/** Where proxies reach it. Throws `UserError` when nobody has said where. */
+function addressOf({ group, name, networkInterfaces, tunnel }: Registration, present: GroupMember | undefined): string {
+  if (tunnel ?? (present !== undefined && isTunnelHost(present.address))) return tunnelHost(group.zone, group.name, name);
+  const address = networkInterfaces[0]?.["networkIP"];
+  if (typeof address !== "string") throw required("address");
+  return address;
 }
 
 /** Reads what is to be registered; `group` in the place of the body's own. Throws `UserError`. */
@@ -92,16 +100,22 @@ export function registrationOf(call: Call, body: JsonObject, group: GroupSource 
     group,
     name: body["name"] ?? `${group.name.slice(0, 50)}-${randomHex(call.context.random, 3)}`,
     networkInterfaces: interfacesIn(body),
+    tunnel: tunnelIn(body["tunnel"]),
     port: portIn(body["port"]) ?? namedPorts[0]?.port,
     namedPorts,
     labels: labelsIn(body["labels"]),
   };
 }
 
-/** Google's form, or the one address that most VMs have. */
+function tunnelIn(value: Json | undefined): boolean | undefined {
+  if (value === undefined || value === null || typeof value === "boolean") return value ?? undefined;
+  throw invalid("tunnel", value, "It must be true or false.");
+}
+
+/** Google's form, or the one address that most VMs have; none where neither is there. */
 function interfacesIn({ address, networkInterfaces }: JsonObject): readonly JsonObject[] {
   if (networkInterfaces === undefined || networkInterfaces === null) {
-    if (address === undefined) throw required("address");
+    if (address === undefined) return [];
     if (typeof address !== "string") throw invalid("address", address, "It must be text.");
     return [{ networkIP: address }];
   }
