@@ -1,12 +1,12 @@
 /** Groups as the Group objects carry them out: what to run, how to probe it, how long to drain it. */
-import type { GroupKey, GroupSpec, MemberSpec, ProbeSpec, TemplateSpec } from "#instances/group/spec.ts";
+import type { GroupKey, GroupSpec, MemberSpec, ProbeSpec } from "#instances/group/spec.ts";
 import { autoscalers } from "#model/compute/autoscalers.ts";
 import { backendServices, type BackendService } from "#model/compute/backend-services.ts";
 import { instanceGroupManagers, type InstanceGroupManager } from "#model/compute/instance-group-managers.ts";
-import { instanceTemplates } from "#model/compute/instance-templates.ts";
 import { autoscalerOf, autoscalingSpec, managerOf, type ServiceOfGroup } from "./autoscaling.ts";
 import { groupKeyOf, groupSource, type GroupSource } from "./group-source.ts";
-import { endpointsCollection, membersCollection } from "./membership.ts";
+import { managedSpec, templatesOf } from "./managed-group.ts";
+import { endpointsCollection, intentsCollection, membersCollection } from "./membership.ts";
 import { backendProbes, probe } from "./probes.ts";
 import { resolve, scopeOf, shortName } from "./references.ts";
 import { collectionOf, read, recordingView, type RecordingView, type ResourceView } from "./view.ts";
@@ -75,41 +75,11 @@ function healingProbe(view: ResourceView, source: GroupSource, manager: Instance
 
 type Managed = NonNullable<GroupSpec["managed"]>;
 
-function managedSpec(view: ResourceView, source: GroupSource & { kind: "managed" }, healing: ProbeSpec | undefined): Managed {
-  const { manager, name } = source;
-  const initialDelayMs = (manager.autoHealingPolicies?.[0]?.initialDelaySec ?? 0) * 1000;
-  return {
-    baseInstanceName: manager.baseInstanceName ?? name,
-    targetSize: manager.targetSize ?? 0,
-    template: templateSpec(view, templateOf(manager)),
-    ...(healing ? { autoHealing: { probeId: healing.id, initialDelayMs } } : {}),
-  };
-}
-
 /** An autoscaler that begins to size the group is no dependency yet: `affectedGroups` finds it. */
 function scalingOf(view: RecordingView, { key }: GroupSource, services: readonly ServiceOfGroup[]): Pick<Managed, "autoscaling"> {
   const found = autoscalerOf(view.unrecorded, key.replace("/instanceGroups/", "/instanceGroupManagers/"));
   const autoscaler = read(view, autoscalers, found?.key);
   return autoscaler ? { autoscaling: autoscalingSpec(view, autoscaler, { key, services }) } : {};
-}
-
-/** The template of new instances. `versions` stands before `instanceTemplate`; its entry without a target size is what they get. */
-export function templateOf(manager: InstanceGroupManager): string | undefined {
-  const version = manager.versions?.find(({ targetSize }) => targetSize === undefined) ?? manager.versions?.[0];
-  return version?.instanceTemplate ?? manager.instanceTemplate;
-}
-
-function templateSpec(view: ResourceView, reference: string | undefined): TemplateSpec {
-  const key = resolve(view, reference, ["instanceTemplates"]) ?? "";
-  const properties = read(view, instanceTemplates, key)?.properties;
-  const items = properties?.metadata?.items ?? [];
-  return {
-    name: `instanceTemplates/${shortName(key)}`,
-    metadata: Object.fromEntries(items.flatMap((item) => (item.key === undefined ? [] : [[item.key, item.value ?? ""]]))),
-    labels: properties?.labels ?? {},
-    tags: properties?.tags?.items ?? [],
-    machineType: properties?.machineType ?? "",
-  };
 }
 
 /**
@@ -126,6 +96,7 @@ function groupsTouchedBy(view: ResourceView, key: string): GroupKey[] {
     case "instanceGroups":
     case "instanceGroupManagers":
     case membersCollection:
+    case intentsCollection:
       return groupIn("instanceGroups");
     case "networkEndpointGroups":
     case endpointsCollection:
@@ -138,7 +109,7 @@ function groupsTouchedBy(view: ResourceView, key: string): GroupKey[] {
     case "backendServices":
       return groupsOfService(view, read(view, backendServices, key));
     case "instanceTemplates":
-      return managersNaming(view, (manager) => resolve(view, templateOf(manager), ["instanceTemplates"]) === key);
+      return managersNaming(view, (manager) => templatesOf(manager).some((one) => resolve(view, one, ["instanceTemplates"]) === key));
     case "healthChecks":
       return [
         ...view.list("backendServices").flatMap(({ resource }) => {

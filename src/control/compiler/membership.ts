@@ -2,7 +2,7 @@
  * Who belongs to a group that nobody manages, as the API stores it: one resource of an internal collection beside each group,
  * written by `addInstances`, `removeInstances`, `attachNetworkEndpoints` and `detachNetworkEndpoints`, read by the compiler.
  */
-import type { GroupKey } from "#instances/group/spec.ts";
+import type { GroupKey, Intent } from "#instances/group/spec.ts";
 import type { LeaseReport, LeaseTerms } from "#instances/lease/lease.ts";
 
 /** A VM in an unmanaged instance group. */
@@ -68,6 +68,18 @@ export function leaseKey(scope: string, instance: string): string {
 export function drainedKey(group: GroupKey): string {
   const { instanceGroups, networkEndpointGroups } = drainedCollections;
   return group.replace("/instanceGroups/", `/${instanceGroups}/`).replace("/networkEndpointGroups/", `/${networkEndpointGroups}/`);
+}
+
+/** What verbs of a manager asked of single instances and its group has not carried out yet. Stored at `intentsKey(scope, manager)`. */
+export interface GroupIntents {
+  readonly lastId: number;
+  readonly intents: readonly Intent[];
+}
+
+export const intentsCollection = "instanceGroupIntents";
+
+export function intentsKey(scope: string, manager: string): string {
+  return `${scope}/${intentsCollection}/${manager}`;
 }
 
 export const membersCollection = "instanceGroupMembers";

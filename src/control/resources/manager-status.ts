@@ -1,13 +1,14 @@
-import type { JsonObject } from "#base/json.ts";
-import type { CurrentAction, GroupReport } from "#instances/group/spec.ts";
+import type { Json, JsonObject } from "#base/json.ts";
+import type { CurrentAction, GroupReport, InstanceReport } from "#instances/group/spec.ts";
 import { autoscalerOf } from "#control/compiler/autoscaling.ts";
-import { templateOf } from "#control/compiler/groups.ts";
+import { countOf, templateOf, updateSpec } from "#control/compiler/managed-group.ts";
 import { resolve } from "#control/compiler/references.ts";
 import { instanceGroupManagers, type InstanceGroupManager } from "#model/compute/instance-group-managers.ts";
 import type { StoredResource } from "../store/store.ts";
 import type { Call } from "./context.ts";
 import { groupKeyOfManager } from "./derived.ts";
-import { computeLink, nameOf } from "./names.ts";
+import { areIntentsDone } from "./intents.ts";
+import { computeLink, nameOf, scopeOf } from "./names.ts";
 import { viewOf } from "./view.ts";
 
 /** What an instance group manager answers beyond what was given: its group, its versions, and how far its instances have come. */
@@ -19,13 +20,14 @@ export function managerStatus(call: Call, manager: StoredResource): JsonObject {
   const size = wanted.targetSize ?? 0;
   return {
     ...versionsOf(wanted, size),
+    ...updatePolicyOf(wanted, scopeOf(manager.key)),
     instanceGroup: computeLink(project, groupKey),
     targetSize: size,
     currentActions: actionsOf(report, size),
     status: {
-      isStable: isStable(report, size),
+      isStable: isStable(report, size) && areIntentsDone(call, manager, report?.intentsDone ?? 0),
       versionTarget: { isReached: isOnVersion(call, wanted, report) },
-      stateful: { hasStatefulConfig: false, perInstanceConfigs: { allEffective: true } },
+      stateful: { hasStatefulConfig: wanted.statefulPolicy?.preservedState !== undefined, perInstanceConfigs: { allEffective: true } },
       allInstancesConfig: { effective: true },
       ...autoscalerLink(call, manager),
     },
@@ -37,12 +39,35 @@ function autoscalerLink(call: Call, { key }: StoredResource): JsonObject {
   return autoscaler ? { autoscaler: computeLink(call.command.project, autoscaler.key) } : {};
 }
 
-/** Google answers both spellings of the template, whichever was given. */
+/** Google answers both spellings of the template, whichever was given, and what percentages come to. */
 function versionsOf(manager: InstanceGroupManager, size: number): JsonObject {
   const template = templateOf(manager);
   if (template === undefined) return {};
-  if ((manager.versions ?? []).length > 0) return { instanceTemplate: template };
+  const counted = sizedVersions(manager).map(({ version, count }) => ({
+    ...version,
+    targetSize: { ...version.targetSize, calculated: count },
+  }));
+  if (counted.length > 0) return { instanceTemplate: template, versions: counted as unknown as Json };
   return { versions: [{ instanceTemplate: template, targetSize: { calculated: size } }] };
+}
+
+/** Versions with the number of instances that each is to have; the one without a size of its own gets what is left. */
+function sizedVersions({ versions = [], targetSize = 0 }: InstanceGroupManager) {
+  const counts = versions.map(({ targetSize: wanted }) => (wanted ? Math.min(countOf(wanted, targetSize), targetSize) : undefined));
+  const left = targetSize - counts.reduce((sum: number, count) => sum + (count ?? 0), 0);
+  return versions.map((version, index) => ({ version, count: counts[index] ?? Math.max(0, left) }));
+}
+
+function updatePolicyOf(manager: InstanceGroupManager, scope: string): JsonObject {
+  const { updatePolicy } = manager;
+  if (!updatePolicy) return {};
+  const { maxSurge, maxUnavailable } = updateSpec(manager, scope);
+  const counted = {
+    ...updatePolicy,
+    maxSurge: { ...updatePolicy.maxSurge, calculated: maxSurge },
+    maxUnavailable: { ...updatePolicy.maxUnavailable, calculated: maxUnavailable },
+  };
+  return { updatePolicy: counted as unknown as Json as JsonObject };
 }
 
 const actionFields: Readonly<Record<CurrentAction, string>> = {
@@ -67,21 +92,28 @@ function actionsOf(report: GroupReport | undefined, size: number): JsonObject {
   );
   const add = (action: string, count: number): unknown => counts.set(action, (counts.get(action) ?? 0) + count);
   for (const instance of report?.instances ?? []) add(actionFields[instance.action], 1);
-  add("creating", Math.max(0, size - staying(report)));
+  add("creating", Math.max(0, size - staying(report).length));
   return Object.fromEntries(counts);
 }
 
-function staying(report: GroupReport | undefined): number {
-  return (report?.instances ?? []).filter(({ action }) => action !== "DELETING").length;
+/** Those that count among the target size. */
+function staying(report: GroupReport | undefined): readonly InstanceReport[] {
+  const halted = new Set(["STOPPED", "SUSPENDED", "SUSPENDING"]);
+  return (report?.instances ?? []).filter(({ action, status }) => action !== "DELETING" && action !== "STOPPING" && !halted.has(status));
 }
 
 /** A report may be older than the last `resize`, so that its own word counts only where its size is the wanted one. */
 function isStable(report: GroupReport | undefined, size: number): boolean {
-  return report === undefined ? size === 0 : report.isStable && staying(report) === size && report.instances.length === size;
+  return report === undefined ? size === 0 : report.isStable && staying(report).length === size;
 }
 
 function isOnVersion(call: Call, manager: InstanceGroupManager, report: GroupReport | undefined): boolean {
-  const key = resolve(viewOf(call), templateOf(manager), ["instanceTemplates"]);
-  const wanted = `instanceTemplates/${key === undefined ? "" : nameOf(key)}`;
-  return (report?.instances ?? []).every((instance) => instance.template === undefined || instance.template === wanted);
+  const present = staying(report);
+  const sized = sizedVersions(manager);
+  const wanted = sized.length > 0 ? sized : [{ version: { instanceTemplate: templateOf(manager) }, count: present.length }];
+  return wanted.every(({ version, count }) => {
+    const key = resolve(viewOf(call), version.instanceTemplate, ["instanceTemplates"]);
+    const name = `instanceTemplates/${key === undefined ? "" : nameOf(key)}`;
+    return present.filter(({ template }) => template === undefined || template === name).length >= Math.min(count, present.length);
+  });
 }

@@ -5,6 +5,7 @@ import type { Change } from "../command.ts";
 import type { ResourceKey, StoredResource } from "../store/store.ts";
 import type { Call, Result } from "./context.ts";
 import { groupKeyOfManager } from "./derived.ts";
+import { keyOfIntents } from "./intents.ts";
 import { forgetGroup } from "./membership-state.ts";
 import { leaveGroups } from "./membership.ts";
 import { collectionOf, pathOf, scopeOf, snakeCase } from "./names.ts";
@@ -22,6 +23,7 @@ export function remove(call: Call, kind: Kind, before: StoredResource): Result {
   if (kind.collection === "instances") changes.push(...leaveGroups(call, before.key));
   drop(before.key);
   const scope = scopeOf(before.key);
+  if (kind.collection === "instanceGroupManagers") drop(keyOfIntents(before.key, before.name));
   if (kind.collection === "instanceGroups") drop(membersKey(scope, before.name));
   if (kind.collection === "networkEndpointGroups") drop(endpointsKey(scope, before.name));
   for (const groupKey of groupKeysOf(kind, before.key)) {

@@ -21,7 +21,13 @@ const schema = message({
     replacementMethod: text,
     maxSurge: fixedOrPercent,
     maxUnavailable: fixedOrPercent,
+    mostDisruptiveAllowedAction: text,
   }),
+  distributionPolicy: message({ zones: list(message({ zone: text })) }),
+  statefulPolicy: message({ preservedState: message({}) }),
+  instanceLifecyclePolicy: message({ defaultActionOnFailure: text, onFailedHealthCheck: text, forceUpdateOnRepair: text }),
+  targetStoppedSize: number,
+  targetSuspendedSize: number,
 });
 
 export type InstanceGroupManager = Reading<typeof schema>;
@@ -32,7 +38,8 @@ const largestGroup = 2_000;
 
 /**
  * A managed instance group: keeps `targetSize` instances made from a template. Its instance group has the same scope and name. Obeyed:
- * `baseInstanceName` (default: the name), `instanceTemplate` or `versions[]`, `targetSize`, `namedPorts`, `autoHealingPolicies[0]`.
+ * `baseInstanceName` (default: the name), `instanceTemplate` or `versions[]`, `targetSize`, `namedPorts`, `autoHealingPolicies[0]`, `updatePolicy`,
+ * `instanceLifecyclePolicy`; of `statefulPolicy` that instances keep their names.
  */
 export const instanceGroupManagers: Kind<InstanceGroupManager> = defineKind({
   api: "compute",
@@ -59,6 +66,7 @@ export const instanceGroupManagers: Kind<InstanceGroupManager> = defineKind({
     checkVersions(report, resource);
     checkAutoHealing(report, resource);
     checkUpdatePolicy(report, resource);
+    checkActions(report, resource);
   },
   references: (resource) => [
     { field: "resource.instanceTemplate", value: resource.instanceTemplate, collections: ["instanceTemplates"] },
@@ -113,6 +121,17 @@ function checkFixedOrPercent(report: Report, path: string, value: FixedOrPercent
   report.oneOf(path, value, { of: ["fixed", "percent"], needed: false });
   report.range(`${path}.fixed`, value.fixed, [0, 2_147_483_647]);
   report.range(`${path}.percent`, value.percent, [0, 100]);
+}
+
+const updateActions = ["NONE", "REFRESH", "RESTART", "REPLACE"];
+
+function checkActions(report: Report, { updatePolicy = {} }: InstanceGroupManager): void {
+  const path = "resource.updatePolicy";
+  const { minimalAction = "REPLACE", mostDisruptiveAllowedAction = "REPLACE" } = updatePolicy;
+  if (updateActions.indexOf(minimalAction) > updateActions.indexOf(mostDisruptiveAllowedAction)) {
+    const why = `The most disruptive allowed action, ${mostDisruptiveAllowedAction}, is less than it.`;
+    report.invalid(`${path}.minimalAction`, minimalAction, why);
+  }
 }
 
 function checkUpdatePolicy(report: Report, { updatePolicy, targetSize = 0 }: InstanceGroupManager): void {

@@ -1,7 +1,7 @@
 import type { JsonObject } from "#base/json.ts";
 import { isJsonObject } from "#base/json.ts";
 import type { InstanceReport } from "#instances/group/spec.ts";
-import { templateOf } from "#control/compiler/groups.ts";
+import { templateOf } from "#control/compiler/managed-group.ts";
 import { resolve } from "#control/compiler/references.ts";
 import { instanceGroupManagers } from "#model/compute/instance-group-managers.ts";
 import type { ResourceKey, StoredResource } from "../../store/store.ts";
@@ -14,11 +14,13 @@ import { computeLink, nameOf } from "../names.ts";
 import { pageOf } from "../page.ts";
 import { changeable, existing, write } from "../standard.ts";
 import { viewOf } from "../view.ts";
+import { managedInstanceVerbs } from "./managed-instances.ts";
 
 /** Verbs of instance group managers beyond the standard ones. */
 export const managerVerbs: ReadonlyMap<string, Verb> = new Map<string, Verb>([
   ["resize", { method: "POST", on: "resource", mutates: true, run: resize }],
   ["setInstanceTemplate", { method: "POST", on: "resource", mutates: true, run: setInstanceTemplate }],
+  ...managedInstanceVerbs,
   ["listManagedInstances", { method: "POST", on: "resource", mutates: false, run: listManagedInstances }],
 ]);
 
