@@ -40,8 +40,12 @@ function planManaged(draft: Draft, managed: Managed): void {
   const staying = inOrderOfLoss(draft);
   const difference = differenceOf(versionsOf(draft), staying);
   const outdated = update.type === "PROACTIVE" ? outdatedOf(draft, difference, update) : [];
-  const replaced = outdated.filter(({ action }) => action === "REPLACE" && update.method === "SUBSTITUTE");
-  const over = staying.length - managed.targetSize - (replaced.length > 0 ? update.maxSurge : 0);
+  const replaced = update.method === "SUBSTITUTE" ? outdated.filter(({ action }) => action === "REPLACE") : [];
+  // Whose place is taken already, by what was made beside them or because the group has become smaller.
+  const superseded =
+    update.type === "PROACTIVE" && update.method === "SUBSTITUTE" ? difference.surplus.slice(difference.missing.length) : [];
+  const going = [...replaced.map(({ instance }) => instance), ...superseded];
+  const over = staying.length - managed.targetSize - (going.length > 0 ? update.maxSurge : 0);
   if (over > 0) {
     for (const victim of staying.slice(0, over)) leave(draft, victim);
     // What is wanted of those that are left depends on who they are.
@@ -58,17 +62,16 @@ function planManaged(draft: Draft, managed: Managed): void {
   const allowed = managed.targetSize + update.maxSurge - staying.length - leavingByUpdate(draft);
   for (let made = 0; made < Math.min(wanted, allowed) && missing.length > 0; made++)
     grow(draft, managed.baseInstanceName, missing.shift() ?? 0);
-  for (const { instance } of replaced) if (room.take(instance)) leave(draft, instance, { byUpdate: true });
+  for (const instance of going) if (room.take(instance)) leave(draft, instance, { byUpdate: true });
   noteGood(draft, managed);
 }
 
-/** Those whose version is another than the wanted one, and may be updated as far as it takes; those first whose loss costs least. */
+/** Those in whose place another version is wanted, and that may be updated as far as it takes; those first whose loss costs least. */
 export function outdatedOf(
   draft: Draft,
   { missing, surplus }: Difference,
   bounds: Pick<UpdateSpec, "minimalAction" | "mostDisruptive">,
 ): Outdated[] {
-  // More of a version than is wanted, and nothing wanted in its place, is a matter of the size.
   return surplus.slice(0, missing.length).flatMap((instance, index) => {
     const from = draft.templates.get(instance.templateRevision ?? 0);
     const to = draft.templates.get(missing[index] ?? 0);
