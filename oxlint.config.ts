@@ -3,7 +3,7 @@ import { layers } from "./layers.ts";
 const units = Object.keys(layers);
 
 /** Units that run in workerd: nothing of Node, no ambient clock or randomness. */
-const workerUnits = units.filter((unit) => !["client", "dev", "cli"].includes(unit));
+const workerUnits = units.filter((unit) => !["client", "agent", "dev", "cli"].includes(unit));
 
 const ambient = "inject it from base/ so that tests can decide it";
 const ambientProperties = [
@@ -32,7 +32,7 @@ function importPatterns(unit: string): Pattern[] {
     patterns.push({ regex: `^#${parent}/[^/]+$`, message });
   }
   patterns.push({
-    regex: "^(\\.\\./)+(src|base|ir|model|telemetry|proxy|instances|control|client|dev|cli)/",
+    regex: "^(\\.\\./)+(src|base|ir|model|telemetry|proxy|instances|control|client|agent|dev|cli)/",
     message: "Write an import of another unit as #unit/file.ts.",
   });
   if (workerUnits.includes(unit)) patterns.push({ regex: "^node:", message: `${unit} runs in workerd: nothing of Node.` });
@@ -69,6 +69,8 @@ export default {
       rules: { "no-restricted-imports": ["error", { patterns: [...importPatterns(unit), zodElsewhere] }] },
     })),
     { files: ["src/model/schema.ts"], rules: { "no-restricted-imports": ["error", { patterns: importPatterns("model") }] } },
+    // Beside the resources' schemas, those of the document about our own API.
+    { files: ["src/control/api/openapi/**"], rules: { "no-restricted-imports": ["error", { patterns: importPatterns("control") }] } },
     ...workerUnits
       .filter((unit) => unit !== "base")
       .map((unit) => ({

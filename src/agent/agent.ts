@@ -3,28 +3,16 @@ import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf, UserError } from "#base/errors.ts";
 import type { JsonObject } from "#base/json.ts";
+import { systemRandom } from "#base/random.ts";
 import { ApiError } from "#client/client.ts";
 import { Application } from "./application.ts";
-import { ControlPlane, isRetryable, type Beat, type Place, type Session } from "./control-plane.ts";
+import { ControlPlane, isRetryable, type Beat, type Session } from "./control-plane.ts";
 import { listenAt } from "./control-socket.ts";
 import type { Identity, Registered } from "./identity.ts";
 import { probeOnce, verdictAfter } from "./probe.ts";
 import { heartbeatMs, jitteredMs } from "./retry.ts";
+import type { AgentOptions } from "./options.ts";
 import { startSuccessor } from "./succession.ts";
-
-/** What `wayside agent join` was asked for; kept in the state folder for the agent that takes over. */
-export interface AgentOptions {
-  readonly folder: string;
-  readonly mesh: string;
-  readonly project: string;
-  readonly group?: string;
-  readonly name?: string;
-  readonly place: Place;
-  readonly healthPath?: string;
-  readonly command: readonly string[];
-  /** After a signal the VM stays registered, out of traffic, until it is back: for machines that are only started anew. */
-  readonly stayRegistered: boolean;
-}
 
 export interface AgentStart {
   readonly identity: Identity;
@@ -149,7 +137,7 @@ export class Agent {
       } catch (failure) {
         if (!isRetryable(failure)) throw failure;
         failures++;
-        const waitMs = jitteredMs(failures, Math.random());
+        const waitMs = jitteredMs(failures, systemRandom.float());
         this.#log(`${this.#options.mesh} cannot be reached; trying again in ${(waitMs / 1000).toFixed(1)} s`);
         await pause(waitMs);
       }
@@ -221,7 +209,7 @@ export class Agent {
     if (!session || !registered) return;
     try {
       await this.#heartbeatOnce(session, registered.name);
-      this.#schedule(heartbeatMs(session.heartbeatIntervalSec, Math.random()));
+      this.#schedule(heartbeatMs(session.heartbeatIntervalSec, systemRandom.float()));
     } catch (failure) {
       this.#failed(failure, session);
     }
@@ -246,11 +234,11 @@ export class Agent {
       void this.#reconnect(status === 404 ? 1 : 0);
       return;
     }
-    this.#schedule(heartbeatMs(session.heartbeatIntervalSec, Math.random()));
+    this.#schedule(heartbeatMs(session.heartbeatIntervalSec, systemRandom.float()));
   }
 
   async #reconnect(failures: number): Promise<void> {
-    await pause(jitteredMs(failures, Math.random()));
+    await pause(jitteredMs(failures, systemRandom.float()));
     if (this.#isLeaving) return;
     await this.#join().catch((failure: unknown) => {
       this.#log(sentence(failure));
@@ -277,7 +265,8 @@ export class Agent {
     void look();
   }
 
-  async #serve({ command, program }: JsonObject): Promise<JsonObject> {
+  async #serve({ command: given, program }: JsonObject): Promise<JsonObject> {
+    const command = typeof given === "string" ? given : "";
     const session = this.#session;
     const { registered } = this.#start.identity;
     switch (command) {
@@ -297,7 +286,7 @@ export class Agent {
       case "handOver":
         return this.#handOver();
       default:
-        throw new Error(`there is no command '${String(command)}'`);
+        throw new Error(`there is no command ${JSON.stringify(command)}`);
     }
   }
 
@@ -305,7 +294,7 @@ export class Agent {
   #handOver(): JsonObject {
     const session = this.#session?.session;
     this.#end({ status: 0, text: "handed over to the next agent" }, "keep");
-    return { ...(session === undefined ? {} : { session }) };
+    return session === undefined ? {} : { session };
   }
 
   #status(): JsonObject {

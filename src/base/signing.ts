@@ -1,7 +1,7 @@
 /** Ed25519 signatures, with keys and signatures as base64url: how agents prove who they are. */
 
 /** Bytes of base64url text; undefined when it is none. */
-export function fromBase64Url(text: string): Uint8Array<ArrayBuffer> | undefined {
+function fromBase64Url(text: string): Uint8Array<ArrayBuffer> | undefined {
   if (!/^[A-Za-z0-9_-]*$/.test(text)) return undefined;
   try {
     return Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (char) => char.codePointAt(0) ?? 0);

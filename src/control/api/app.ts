@@ -17,10 +17,10 @@ import { routeOf, styleOfPath } from "./route.ts";
 /** What the API needs of the control Worker. */
 export interface ApiDeps {
   /** Hands a command to its project. The user's faults come back as an outcome; what is thrown is our fault. */
-  run(command: Command): Promise<Outcome>;
+  readonly run: (command: Command) => Promise<Outcome>;
   readonly authorize: Authorizer;
   /** A Lease object by its name (`leaseObjectName`): what agents say goes there directly. */
-  lease(name: string): AgentLeases;
+  readonly lease: (name: string) => AgentLeases;
   /** In the emulator, where no token is asked for: only requests of this machine's own programs are answered. */
   readonly loopbackOnly: boolean;
   /** Ids of our faults. */

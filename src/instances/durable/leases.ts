@@ -122,7 +122,7 @@ export class Leases {
     const sessionHash = await hashOfSession(session);
     const lease = this.#leases.get(name);
     if (!lease) return { kind: "unknown" };
-    const beaten = beat(lease, this.#presences.get(name), { sessionHash, ...rest }, this.#ports.clock.now());
+    const beaten = beat({ lease, presence: this.#presences.get(name) }, { sessionHash, ...rest }, this.#ports.clock.now());
     if (beaten.kind === "unknownSession") return beaten;
     if (beaten.lease !== lease) {
       this.#put(beaten.lease);

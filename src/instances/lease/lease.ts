@@ -28,10 +28,10 @@ export interface LeaseTask {
   readonly identity?: LeaseIdentity;
 }
 
-export type Connection = "CONNECTED" | "LOST";
+type Connection = "CONNECTED" | "LOST";
 
 /** A second process came with the identity of one that was still there. */
-export interface CloneSuspicion {
+interface CloneSuspicion {
   readonly atMs: number;
   /** Of the newer one. */
   readonly address: string;
@@ -54,7 +54,7 @@ export interface LeaseReport {
 }
 
 /** A session that a newer one has taken the place of. */
-export interface Superseded {
+interface Superseded {
   readonly sessionHash: string;
   readonly byAddress: string;
   readonly atMs: number;

@@ -21,12 +21,15 @@ export const registrationVerbs: ReadonlyMap<string, Verb> = new Map<string, Verb
   ...registeredVerbs,
 ]);
 
+// A type, not an interface: only so is it JSON to the compiler.
+type NetworkInterface = { networkIP: string; network?: string };
+
 /** What is registered of a VM. */
 export interface Registration {
   readonly group: GroupSource;
   readonly name: string;
   /** At least one; the first is where it is reached. */
-  readonly networkInterfaces: readonly JsonObject[];
+  readonly networkInterfaces: readonly NetworkInterface[];
   readonly port: number | undefined;
   readonly namedPorts: NonNullable<GroupMember["namedPorts"]>;
   /** Undefined: those that it has. */
@@ -78,7 +81,7 @@ export function putRegistration(
 }
 
 function addressOf({ networkInterfaces }: Registration): string {
-  return String(networkInterfaces[0]?.["networkIP"]);
+  return networkInterfaces[0]?.networkIP ?? "";
 }
 
 /** Reads what is to be registered; `group` in the place of the body's own. Throws `UserError`. */
@@ -99,7 +102,7 @@ export function registrationOf(call: Call, body: JsonObject, group: GroupSource 
 }
 
 /** Google's form, or the one address that most VMs have. */
-function interfacesIn({ address, networkInterfaces }: JsonObject): readonly JsonObject[] {
+function interfacesIn({ address, networkInterfaces }: JsonObject): readonly NetworkInterface[] {
   if (networkInterfaces === undefined || networkInterfaces === null) {
     if (address === undefined) throw required("address");
     if (typeof address !== "string") throw invalid("address", address, "It must be text.");
