@@ -93,7 +93,7 @@ export class Agent {
         text = `stopped without leaving, ${this.#options.mesh} does not answer (${messageOf(failure)}); its lease will end by itself`;
       }
     }
-    this.#end({ status: 0, text }, "stop");
+    await this.#end({ status: 0, text }, "stop");
   }
 
   async #depart(session: Session, registered: Registered, stay: boolean): Promise<void> {
@@ -117,12 +117,14 @@ export class Agent {
     return join(this.#options.folder, "stopped");
   }
 
-  #end(ending: Ending, application: "stop" | "keep"): void {
+  /** Resolves when the application is gone, or let go of; whoever asked on the socket still gets an answer before the agent ends. */
+  async #end(ending: Ending, application: "stop" | "keep"): Promise<void> {
     clearTimeout(this.#timers.beat);
     clearTimeout(this.#timers.probe);
     this.#isLeaving = true;
-    const stopped = application === "stop" ? this.#application.stop() : Promise.resolve(this.#application.release());
-    void stopped.then(() => this.#socket?.close()).then(() => this.#ended.resolve(ending));
+    if (application === "stop") await this.#application.stop();
+    else this.#application.release();
+    void Promise.resolve(this.#socket?.close()).then(() => this.#ended.resolve(ending));
   }
 
   /** Registers where that is needed, and connects; again and again while the control plane is away. */
@@ -227,7 +229,7 @@ export class Agent {
   #failed(failure: unknown, session: Session): void {
     if (this.#isLeaving) return;
     const status = failure instanceof ApiError ? failure.status : undefined;
-    if (status === 409) return this.#end({ status: 1, text: sentence(failure) }, "stop");
+    if (status === 409) return void this.#end({ status: 1, text: sentence(failure) }, "stop");
     if (status === 401 || status === 404) {
       this.#session = undefined;
       this.#log(sentence(failure));
@@ -293,7 +295,7 @@ export class Agent {
   /** From here on the one who asked is the agent: no heartbeat comes from this one any more. */
   #handOver(): JsonObject {
     const session = this.#session?.session;
-    this.#end({ status: 0, text: "handed over to the next agent" }, "keep");
+    void this.#end({ status: 0, text: "handed over to the next agent" }, "keep");
     return session === undefined ? {} : { session };
   }
 

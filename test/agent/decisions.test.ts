@@ -9,8 +9,9 @@ describe("coming again", () => {
     [0, 0.9, 0],
     [1, 0, 0],
     [1, 0.5, 5_000],
-    [2, 0.5, 10_000],
-    [3, 0.5, 20_000],
+    [3, 0.5, 5_000],
+    [4, 0.5, 10_000],
+    [5, 0.5, 20_000],
     [9, 0.5, 30_000],
   ])("after %i failures, with %f: %i ms", (failures, random, ms) => {
     expect(jitteredMs(failures, random)).toBe(ms);

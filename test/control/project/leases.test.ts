@@ -2,7 +2,7 @@
 import { beforeEach, expect, test } from "vitest";
 import type { JsonObject } from "#base/json.ts";
 import type { LeaseReport } from "#instances/lease/lease.ts";
-import { World } from "./harness.ts";
+import { cart, shop, webKey, World } from "./harness.ts";
 
 const zone = "zones/us-central1-a";
 const group = `${zone}/instanceGroups/vms`;
@@ -131,4 +131,24 @@ test("a name is nobody else's while it is registered", async () => {
   const body = { sha256: "second", publicKey: `B${publicKey.slice(1)}`, name, networkInterfaces: [{ networkIP: "10.0.0.9" }] };
   const refused = world.run({ collection: "joinTokens", verb: "redeem", scope: "", body });
   await expect(refused).rejects.toThrow(`instances/${name}' already exists`);
+});
+
+test("an instance of a managed group is taken out of traffic as well, and goes on running", async () => {
+  world = await shop();
+  world.project.observeGroup(world.reportOf(["web-0", "web-1"], 1, world.specs.at(-1)?.probes[0]?.id));
+  await world.pass(2_000);
+  const served = (): string[] =>
+    Object.values(world.snapshot(cart)?.clusters ?? {}).flatMap(({ groups }) =>
+      groups.flatMap((one) => one.endpoints.map((each) => each.instance)),
+    );
+  expect(served()).toEqual(["web-0", "web-1"]);
+  expect(await own("instances", "drain", { name: "web-0" })).toMatchObject({ drained: true, health: "DRAINING", status: "RUNNING" });
+  await world.pass(2_000);
+  expect(served()).toEqual(["web-1"]);
+  expect(world.project.released(webKey, ["web-0"]), "no proxy has reported").toBe(true);
+  const { body } = await world.run({ collection: "backendServices", verb: "getHealth", name: "cart", body: { group: webKey } });
+  expect(body?.["healthStatus"]).toMatchObject([{ healthState: "UNHEALTHY" }, { healthState: "HEALTHY" }]);
+  await own("instances", "undrain", { name: "web-0" });
+  await world.pass(2_000);
+  expect(served()).toEqual(["web-0", "web-1"]);
 });
