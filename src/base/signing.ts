@@ -33,3 +33,15 @@ export async function verifyText(publicKey: string, text: string, signature: str
     return false;
   }
 }
+
+/** What an agent signs to connect. The epoch only grows, so that nothing said once can be said again. */
+export function connectText(claim: {
+  readonly project: string;
+  readonly group: string;
+  readonly name: string;
+  readonly epoch: number;
+  readonly nonce: string;
+}): string {
+  const { project, group, name, epoch, nonce } = claim;
+  return ["wayside-connect", project, group, name, epoch, nonce].join("\n");
+}

@@ -130,12 +130,6 @@ export interface LeaseObserver {
   released(group: GroupKey, instances: readonly string[]): Promise<boolean>;
 }
 
-/** What is signed to connect. The epoch only grows, so that nothing said once can be said again. */
-export function connectText(request: Pick<ConnectRequest, "project" | "group" | "name" | "epoch" | "nonce">): string {
-  const { project, group, name, epoch, nonce } = request;
-  return ["wayside-connect", project, group, name, epoch, nonce].join("\n");
-}
-
 /** How often an agent is to heartbeat: three times within the time that it is believed. */
 export function heartbeatIntervalSec(ttlSec: number): number {
   return ttlSec / 3;

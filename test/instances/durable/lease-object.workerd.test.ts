@@ -1,9 +1,9 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, test } from "vitest";
-import { toBase64Url } from "#base/signing.ts";
+import { connectText, toBase64Url } from "#base/signing.ts";
 import { LeaseObject } from "#instances/durable/lease-object.ts";
-import { connectText, type ConnectAnswer, type LeaseIdentity, type LeaseReport } from "#instances/lease/lease.ts";
+import { type ConnectAnswer, type LeaseIdentity, type LeaseReport } from "#instances/lease/lease.ts";
 
 /** The object on real storage, real alarms and real signatures; the project is the test's. */
 class Around {
