@@ -10,7 +10,7 @@ import { batchPath, serveBatch } from "./batch.ts";
 import { readBody } from "./body.ts";
 import { errorOutcome, internalOutcome, unavailableOutcome } from "./errors.ts";
 import { guardLoopback } from "./host-guard.ts";
-import { openApiDocument } from "./openapi/document.ts";
+import openApi from "./generated/openapi.json" with { type: "json" };
 import { noSuchPath } from "./paths.ts";
 import { routeOf, styleOfPath } from "./route.ts";
 
@@ -42,7 +42,7 @@ export function createApi(deps: ApiDeps): Hono {
     await next();
   });
   app.get("/wayside/v1/healthz", () => respond({ status: 200, body: { status: "ok" } }));
-  app.get("/wayside/v1/openapi.json", () => respond({ status: 200, body: openApiDocument() }));
+  app.get("/wayside/v1/openapi.json", () => respond({ status: 200, body: openApi }));
   app.post(batchPath, (context) => serveBatch(context.req.raw, answer));
   app.all("*", async (context) => respond(await answer(context.req.raw)));
   return app;

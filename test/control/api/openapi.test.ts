@@ -27,6 +27,10 @@ describe("the OpenAPI document", () => {
     expect(routeOf(method, path.replace("{project}", project).replace("{name}", "x")).project).toBe(project);
   });
 
+  it("is what is served: `node scripts/generate-openapi.ts` writes it anew", async () => {
+    expect(await openHarness().must("GET", "/wayside/v1/openapi.json")).toEqual(document);
+  });
+
   it("has every verb of our own collections", () => {
     const own = [...catalogue.values()].filter(
       ({ kind, name }) => kind?.api === "wayside" || name === "joinTokens" || name === "instances",
