@@ -69,6 +69,8 @@ export default {
       rules: { "no-restricted-imports": ["error", { patterns: [...importPatterns(unit), zodElsewhere] }] },
     })),
     { files: ["src/model/schema.ts"], rules: { "no-restricted-imports": ["error", { patterns: importPatterns("model") }] } },
+    // Beside the resources' schemas, those of the document about our own API.
+    { files: ["src/control/api/openapi/**"], rules: { "no-restricted-imports": ["error", { patterns: importPatterns("control") }] } },
     ...workerUnits
       .filter((unit) => unit !== "base")
       .map((unit) => ({

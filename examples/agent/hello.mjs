@@ -5,5 +5,6 @@ const server = createServer((_request, response) => response.end(`hello from ${p
 server.listen(Number(process.env.PORT), "127.0.0.1");
 process.on("SIGTERM", () => {
   server.close(() => process.exit(0));
-  server.closeIdleConnections();
+  // Connections that are kept open for a next request end as well.
+  setTimeout(() => server.closeAllConnections(), 1000).unref();
 });

@@ -3,31 +3,17 @@ import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf, UserError } from "#base/errors.ts";
 import type { JsonObject } from "#base/json.ts";
+import { systemRandom } from "#base/random.ts";
 import { ApiError } from "#client/client.ts";
 import { Application } from "./application.ts";
-import { ControlPlane, isRetryable, type Beat, type Place, type Session } from "./control-plane.ts";
+import { ControlPlane, isRetryable, type Beat, type Session } from "./control-plane.ts";
 import { listenAt } from "./control-socket.ts";
 import type { Identity, Registered } from "./identity.ts";
 import { OwnTunnel } from "./own-tunnel.ts";
 import { probeOnce, verdictAfter } from "./probe.ts";
 import { heartbeatMs, jitteredMs } from "./retry.ts";
+import type { AgentOptions } from "./options.ts";
 import { startSuccessor } from "./succession.ts";
-
-/** What `wayside agent join` was asked for; kept in the state folder for the agent that takes over. */
-export interface AgentOptions {
-  readonly folder: string;
-  readonly mesh: string;
-  readonly project: string;
-  readonly group?: string;
-  readonly name?: string;
-  readonly place: Place;
-  readonly healthPath?: string;
-  readonly command: readonly string[];
-  /** After a signal the VM stays registered, out of traffic, until it is back: for machines that are only started anew. */
-  readonly stayRegistered: boolean;
-  /** Whether the mesh is to reach the VM through a tunnel that the agent opens. */
-  readonly isTunneled?: boolean;
-}
 
 export interface AgentStart {
   readonly identity: Identity;
@@ -111,7 +97,7 @@ export class Agent {
         text = `stopped without leaving, ${this.#options.mesh} does not answer (${messageOf(failure)}); its lease will end by itself`;
       }
     }
-    this.#end({ status: 0, text }, "stop");
+    await this.#end({ status: 0, text }, "stop");
   }
 
   async #depart(session: Session, registered: Registered, stay: boolean): Promise<void> {
@@ -140,22 +126,21 @@ export class Agent {
     return join(this.#options.folder, "stopped");
   }
 
-  #end(ending: Ending, application: "stop" | "keep"): void {
+  /** Resolves when the application is gone, or let go of; whoever asked on the socket still gets an answer before the agent ends. */
+  async #end(ending: Ending, application: "stop" | "keep"): Promise<void> {
     clearTimeout(this.#timers.beat);
     clearTimeout(this.#timers.probe);
     this.#isLeaving = true;
-    void this.#finish(application).then(() => this.#ended.resolve(ending));
-  }
-
-  async #finish(application: "stop" | "keep"): Promise<void> {
     if (application === "keep") {
       this.#application.release();
       await this.#socket?.close();
-      return this.#tunnel?.giveWay();
+      await this.#tunnel?.giveWay();
+    } else {
+      await this.#tunnel?.close();
+      await this.#application.stop();
+      await this.#socket?.close();
     }
-    await this.#tunnel?.close();
-    await this.#application.stop();
-    await this.#socket?.close();
+    this.#ended.resolve(ending);
   }
 
   /** Registers where that is needed, and connects; again and again while the control plane is away. */
@@ -170,7 +155,7 @@ export class Agent {
       } catch (failure) {
         if (!isRetryable(failure)) throw failure;
         failures++;
-        const waitMs = jitteredMs(failures, Math.random());
+        const waitMs = jitteredMs(failures, systemRandom.float());
         this.#log(`${this.#options.mesh} cannot be reached; trying again in ${(waitMs / 1000).toFixed(1)} s`);
         await pause(waitMs);
       }
@@ -249,7 +234,7 @@ export class Agent {
     if (!session || !registered) return;
     try {
       await this.#heartbeatOnce(session, registered.name);
-      this.#schedule(heartbeatMs(session.heartbeatIntervalSec, Math.random()));
+      this.#schedule(heartbeatMs(session.heartbeatIntervalSec, systemRandom.float()));
     } catch (failure) {
       this.#failed(failure, session);
     }
@@ -267,18 +252,18 @@ export class Agent {
   #failed(failure: unknown, session: Session): void {
     if (this.#isLeaving) return;
     const status = failure instanceof ApiError ? failure.status : undefined;
-    if (status === 409) return this.#end({ status: 1, text: sentence(failure) }, "stop");
+    if (status === 409) return void this.#end({ status: 1, text: sentence(failure) }, "stop");
     if (status === 401 || status === 404) {
       this.#session = undefined;
       this.#log(sentence(failure));
       void this.#reconnect(status === 404 ? 1 : 0);
       return;
     }
-    this.#schedule(heartbeatMs(session.heartbeatIntervalSec, Math.random()));
+    this.#schedule(heartbeatMs(session.heartbeatIntervalSec, systemRandom.float()));
   }
 
   async #reconnect(failures: number): Promise<void> {
-    await pause(jitteredMs(failures, Math.random()));
+    await pause(jitteredMs(failures, systemRandom.float()));
     if (this.#isLeaving) return;
     await this.#join().catch((failure: unknown) => {
       this.#log(sentence(failure));
@@ -305,7 +290,8 @@ export class Agent {
     void look();
   }
 
-  async #serve({ command, program }: JsonObject): Promise<JsonObject> {
+  async #serve({ command: given, program }: JsonObject): Promise<JsonObject> {
+    const command = typeof given === "string" ? given : "";
     const session = this.#session;
     const { registered } = this.#start.identity;
     switch (command) {
@@ -325,15 +311,15 @@ export class Agent {
       case "handOver":
         return this.#handOver();
       default:
-        throw new Error(`there is no command '${String(command)}'`);
+        throw new Error(`there is no command ${JSON.stringify(command)}`);
     }
   }
 
   /** From here on the one who asked is the agent: no heartbeat comes from this one any more. */
   #handOver(): JsonObject {
     const session = this.#session?.session;
-    this.#end({ status: 0, text: "handed over to the next agent" }, "keep");
-    return { ...(session === undefined ? {} : { session }) };
+    void this.#end({ status: 0, text: "handed over to the next agent" }, "keep");
+    return session === undefined ? {} : { session };
   }
 
   #status(): JsonObject {

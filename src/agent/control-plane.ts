@@ -1,6 +1,6 @@
 /** The calls that an agent makes, and what each failure means for it. */
 import { createClient, ApiError, type Client } from "#client/client.ts";
-import type { JsonObject } from "#base/json.ts";
+import type { Json, JsonObject } from "#base/json.ts";
 import type { Identity, Registered } from "./identity.ts";
 
 /** What is registered of the VM. */
@@ -48,7 +48,7 @@ export class ControlPlane {
     };
     const body = { token, publicKey: identity.publicKey, ...rest, ...lists, labels: { ...rest.labels } };
     const { project, group, name } = await this.#open.call("POST", `${this.#path}/join`, body);
-    return { mesh: this.#mesh, project: String(project), group: String(group), name: String(name) };
+    return { mesh: this.#mesh, project: textOf(project), group: textOf(group), name: textOf(name) };
   }
 
   /** Opens a session; `previous` is that of an agent that has given way. Throws `ApiError`: 404 the identity is not known (any more). */
@@ -80,7 +80,7 @@ export class ControlPlane {
     });
     const { session, epoch, heartbeatIntervalSec, leaseTtlSec } = answer;
     return {
-      session: String(session),
+      session: textOf(session),
       epoch: Number(epoch),
       heartbeatIntervalSec: Number(heartbeatIntervalSec),
       leaseTtlSec: Number(leaseTtlSec),
@@ -111,4 +111,9 @@ export class ControlPlane {
   #as(session: string): Client {
     return createClient({ api: this.#mesh, token: session });
   }
+}
+
+/** Text of an answer; empty where there is none. */
+function textOf(value: Json | undefined): string {
+  return typeof value === "string" ? value : "";
 }

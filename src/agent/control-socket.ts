@@ -51,7 +51,7 @@ export type Serve = (request: JsonObject) => Promise<JsonObject>;
 export async function listenAt(folder: string, serve: Serve): Promise<{ close(): Promise<void> }> {
   const other = await askAgent(folder, { command: "status" });
   if (other) {
-    const message = `An agent runs with ${folder} already, process ${String(other["pid"])}. Stop it, or name another folder with --state.`;
+    const message = `An agent runs with ${folder} already, process ${JSON.stringify(other["pid"])}. Stop it, or name another folder with --state.`;
     throw new UserError({ code: "failedPrecondition", field: "--state", message });
   }
   const path = pathIn(folder);

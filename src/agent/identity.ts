@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { UserError } from "#base/errors.ts";
+import { connectText } from "#base/signing.ts";
 
 /** Where the agent keeps its state unless told otherwise: XDG's state home. */
 export function defaultStateFolder(): string {
@@ -77,7 +78,7 @@ export class Identity {
   /** Body of `connect`, signed. */
   proof({ project, group, name }: Registered, epoch: number): { readonly nonce: string; readonly signature: string } {
     const nonce = randomUUID();
-    const text = ["wayside-connect", project, group, name, epoch, nonce].join("\n");
+    const text = connectText({ project, group, name, epoch, nonce });
     return { nonce, signature: sign(null, Buffer.from(text), this.#key).toString("base64url") };
   }
 

@@ -1,12 +1,13 @@
 /** How an agent waits: exponential backoff with full jitter, so that a thousand agents that start at once do not come at once. */
 
-/** The first pause is up to this long, which spreads a mass restart. */
+/** The first pauses are up to this long, which spreads a mass restart and still finds a control plane that was only started anew. */
 const firstMs = 10_000;
+const shortPauses = 3;
 const longestMs = 60_000;
 
-/** Before attempt `failures + 1` at the control plane: uniform in a range that doubles from 10 s to 60 s. `random` is uniform in [0, 1). */
+/** Before attempt `failures + 1` at the control plane: uniform in a range of 10 s that doubles to 60 s after the third. `random` is uniform in [0, 1). */
 export function jitteredMs(failures: number, random: number): number {
-  return failures === 0 ? 0 : Math.min(longestMs, firstMs * 2 ** (failures - 1)) * random;
+  return failures === 0 ? 0 : Math.min(longestMs, firstMs * 2 ** Math.max(0, failures - shortPauses)) * random;
 }
 
 /** Before an application is started again: none, then 1 s doubling to 60 s. */

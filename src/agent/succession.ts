@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "#base/errors.ts";
-import type { AgentOptions } from "./agent.ts";
+import type { AgentOptions } from "./options.ts";
 import { askAgent } from "./control-socket.ts";
 import { writePrivate } from "./identity.ts";
 

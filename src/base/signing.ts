@@ -1,7 +1,7 @@
 /** Ed25519 signatures, with keys and signatures as base64url: how agents prove who they are. */
 
 /** Bytes of base64url text; undefined when it is none. */
-export function fromBase64Url(text: string): Uint8Array<ArrayBuffer> | undefined {
+function fromBase64Url(text: string): Uint8Array<ArrayBuffer> | undefined {
   if (!/^[A-Za-z0-9_-]*$/.test(text)) return undefined;
   try {
     return Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (char) => char.codePointAt(0) ?? 0);
@@ -32,4 +32,16 @@ export async function verifyText(publicKey: string, text: string, signature: str
     // Bytes that are no point of the curve.
     return false;
   }
+}
+
+/** What an agent signs to connect. The epoch only grows, so that nothing said once can be said again. */
+export function connectText(claim: {
+  readonly project: string;
+  readonly group: string;
+  readonly name: string;
+  readonly epoch: number;
+  readonly nonce: string;
+}): string {
+  const { project, group, name, epoch, nonce } = claim;
+  return ["wayside-connect", project, group, name, epoch, nonce].join("\n");
 }

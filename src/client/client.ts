@@ -26,7 +26,12 @@ export class ApiError extends Error {
   /** The whole answer, where it was JSON: some say more than what is wrong. */
   readonly body: JsonObject | undefined;
 
-  constructor(status: number, reason: string, faults: readonly ApiFault[], body?: JsonObject) {
+  constructor(
+    status: number,
+    reason: string,
+    said: readonly ApiFault[] | { readonly faults: readonly ApiFault[]; readonly body: JsonObject | undefined },
+  ) {
+    const { faults, body } = "faults" in said ? said : { faults: said, body: undefined };
     super(faults.map(({ message }) => message).join("; "));
     this.name = "ApiError";
     this.status = status;
@@ -124,7 +129,10 @@ function errorOf(status: number, text: string): ApiError {
   ].filter((fault) => fault !== undefined);
   const reason = compute[0]?.["reason"] ?? error["status"];
   const message = typeof error["message"] === "string" ? error["message"] : `HTTP ${status}`;
-  return new ApiError(status, typeof reason === "string" ? reason : "unknown", faults.length > 0 ? faults : [{ message }], bodyIn(text));
+  return new ApiError(status, typeof reason === "string" ? reason : "unknown", {
+    faults: faults.length > 0 ? faults : [{ message }],
+    body: bodyIn(text),
+  });
 }
 
 function bodyIn(text: string): JsonObject | undefined {

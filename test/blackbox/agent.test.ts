@@ -5,6 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ControlPlane } from "#agent/control-plane.ts";
+import { Identity } from "#agent/identity.ts";
 import { freePort, instances, processesWith, startAgent, tokenOf, watched, type AgentProcess } from "./harness/agents.ts";
 import { call, must, until } from "./harness/rest.ts";
 import { ask, startLoad } from "./harness/traffic.ts";
@@ -203,6 +205,30 @@ describe("a token", () => {
     expect(late.output()).toMatch(/This join token expired at \S+\. Make another/);
     for (const one of [first, second]) if (one.process.exitCode === null) await tell(one, "leave");
     expect(await instances(mesh.api)).toEqual([]);
+  });
+});
+
+describe("a hundred VMs at once", () => {
+  it("join, come back and leave, and the control plane refuses none", async () => {
+    const token = await tokenOf(mesh.api, "hello", ["--uses", "100"]);
+    const plane = new ControlPlane(mesh.api, "demo");
+    const place = { networkInterfaces: [{ networkIP: "127.0.0.1" }], port: 9, namedPorts: [], labels: {} };
+    const vms = Array.from({ length: 100 }, () => Identity.open(newFolder()));
+    const registered = await Promise.all(vms.map((vm) => plane.join(vm, token, place)));
+    for (const epoch of [1, 2]) {
+      await Promise.all(
+        vms.map(async (vm, index) => {
+          const as = registered[index];
+          if (!as) throw new Error("not registered");
+          const session = await plane.connect(vm, as, { place });
+          expect(session.epoch).toBe(epoch);
+          await plane.heartbeat(session, as.name, { sequence: 1, healthy: false });
+          if (epoch === 2) await plane.deregister(session, as.name);
+        }),
+      );
+    }
+    expect(await instances(mesh.api)).toEqual([]);
+    await until("no lease on disk", 10_000, () => Promise.resolve(leasesOnDisk().length === 0));
   });
 });
 

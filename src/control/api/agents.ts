@@ -17,8 +17,8 @@ import { checkProject, wrongMethod } from "./paths.ts";
 export type AgentLeases = Pick<LeaseControl, "openSession" | "heartbeat" | "authorize">;
 
 interface AgentDeps {
-  run(command: Command): Promise<Outcome>;
-  lease(name: string): AgentLeases;
+  readonly run: (command: Command) => Promise<Outcome>;
+  readonly lease: (name: string) => AgentLeases;
   readonly random: Random;
 }
 
@@ -70,10 +70,16 @@ async function join({ run }: AgentDeps, { project, body }: AgentCall): Promise<O
 }
 
 async function connect({ run, lease }: AgentDeps, { project, body, address, bearer }: AgentCall): Promise<Outcome> {
-  const [group, name, nonce, signature] = ["group", "name", "nonce", "signature"].map((field) => textIn(body, field));
+  const [group, name] = [textIn(body, "group"), textIn(body, "name")];
+  const [nonce, signature] = [textIn(body, "nonce"), textIn(body, "signature")];
   const epoch = wholeIn(body, "epoch");
   const request: ConnectRequest = {
-    ...{ project, group: group ?? "", name: name ?? "", epoch, nonce: nonce ?? "", signature: signature ?? "" },
+    project,
+    group,
+    name,
+    epoch,
+    nonce,
+    signature,
     address: address ?? firstAddress(body["networkInterfaces"]) ?? "unknown",
     ...(bearer === undefined ? {} : { previousSession: bearer }),
   };
@@ -81,16 +87,15 @@ async function connect({ run, lease }: AgentDeps, { project, body, address, bear
   switch (answer.kind) {
     case "unknown":
       return failure(
-        404,
-        "NOT_FOUND",
+        [404, "NOT_FOUND"],
         `The instance '${request.name}' is not registered in '${request.group}'. Join anew, with a new token.`,
       );
     case "badSignature":
-      return failure(401, "UNAUTHENTICATED", `The signature is not by the key that registered '${request.name}'.`);
+      return failure([401, "UNAUTHENTICATED"], `The signature is not by the key that registered '${request.name}'.`);
     case "staleEpoch": {
       const { lastEpoch } = answer;
       const message = `Epoch ${epoch} is not newer than ${lastEpoch}, the last one of '${request.name}'.`;
-      return failure(409, "ABORTED", message, { lastEpoch });
+      return failure([409, "ABORTED"], message, { lastEpoch });
     }
     case "connected": {
       const moved = movedTo(body);
@@ -128,13 +133,13 @@ async function heartbeat({ lease }: AgentDeps, { project, body, bearer }: AgentC
   });
   switch (answer.kind) {
     case "unknown":
-      return failure(404, "NOT_FOUND", `The instance '${name}' is not registered in '${group}'. Join anew, with a new token.`);
+      return failure([404, "NOT_FOUND"], `The instance '${name}' is not registered in '${group}'. Join anew, with a new token.`);
     case "unknownSession":
       throw unknownSession();
     case "superseded": {
       const at = new Date(answer.atMs).toISOString();
       const message = `Another agent with the identity of '${name}' connected from ${answer.byAddress} at ${at}; this one has to give way.`;
-      return failure(409, "ABORTED", message, { by: answer.byAddress, at });
+      return failure([409, "ABORTED"], message, { by: answer.byAddress, at });
     }
     case "taken": {
       const { state, released } = answer;
@@ -179,6 +184,6 @@ export function unknownSession(): UserError {
   return new UserError({ code: "unauthorized", field: "Authorization", message: "This session is not known (any more). Connect again." });
 }
 
-function failure(code: number, status: string, message: string, more: JsonObject = {}): Outcome {
+function failure([code, status]: readonly [number, string], message: string, more: JsonObject = {}): Outcome {
   return { status: code, body: { error: { code, message, status }, ...more } };
 }

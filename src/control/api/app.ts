@@ -10,17 +10,17 @@ import { batchPath, serveBatch } from "./batch.ts";
 import { readBody } from "./body.ts";
 import { errorOutcome, internalOutcome, unavailableOutcome } from "./errors.ts";
 import { guardLoopback } from "./host-guard.ts";
-import { openApiDocument } from "./openapi/document.ts";
+import openApi from "./generated/openapi.json" with { type: "json" };
 import { noSuchPath } from "./paths.ts";
 import { routeOf, styleOfPath } from "./route.ts";
 
 /** What the API needs of the control Worker. */
 export interface ApiDeps {
   /** Hands a command to its project. The user's faults come back as an outcome; what is thrown is our fault. */
-  run(command: Command): Promise<Outcome>;
+  readonly run: (command: Command) => Promise<Outcome>;
   readonly authorize: Authorizer;
   /** A Lease object by its name (`leaseObjectName`): what agents say goes there directly. */
-  lease(name: string): AgentLeases;
+  readonly lease: (name: string) => AgentLeases;
   /** In the emulator, where no token is asked for: only requests of this machine's own programs are answered. */
   readonly loopbackOnly: boolean;
   /** Ids of our faults. */
@@ -42,7 +42,7 @@ export function createApi(deps: ApiDeps): Hono {
     await next();
   });
   app.get("/wayside/v1/healthz", () => respond({ status: 200, body: { status: "ok" } }));
-  app.get("/wayside/v1/openapi.json", () => respond({ status: 200, body: openApiDocument() }));
+  app.get("/wayside/v1/openapi.json", () => respond({ status: 200, body: openApi }));
   app.post(batchPath, (context) => serveBatch(context.req.raw, answer));
   app.all("*", async (context) => respond(await answer(context.req.raw)));
   return app;

@@ -1,6 +1,5 @@
 import { UserError } from "#base/errors.ts";
 import { sha256Hex } from "#base/hash.ts";
-import type { Route } from "./paths.ts";
 import { isJsonObject } from "#base/json.ts";
 
 /** What a caller may do. An admin may do everything, an editor what a viewer may; reading secrets is a role of its own. */
@@ -56,11 +55,19 @@ export function requireRole(caller: Caller, needed: Role, action: string): void 
   throw new UserError({ code: "forbidden", message: `Required role '${needed}' for '${action}'` });
 }
 
+/** What is asked for, as far as it decides who may. */
+interface Access {
+  readonly collection: string;
+  readonly verb: string;
+  readonly name?: string;
+  readonly role: Role;
+}
+
 /** What an instance may do to itself. */
 const ofItself: ReadonlySet<string> = new Set(["getRegistered", "drain", "undrain", "deregister"]);
 
 /** Throws `UserError` `forbidden` unless the caller may do what the route asks for. */
-export function requireAccess(caller: Caller, { collection, verb, name, role }: Route): void {
+export function requireAccess(caller: Caller, { collection, verb, name, role }: Access): void {
   const own = caller.instance && collection === "instances" && caller.instance.name === name && ofItself.has(verb);
   if (!own) requireRole(caller, role, `${collection}.${verb}`);
 }

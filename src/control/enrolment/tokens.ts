@@ -29,7 +29,7 @@ export interface Redeeming {
   /** The group that the VM expects to join; undefined where it leaves that to the token. */
   readonly group: GroupKey | undefined;
   /** Whether the instance that this key got before is still there with it. */
-  isMember(name: string): boolean;
+  readonly isMember: (name: string) => boolean;
 }
 
 /** Uses a token. Throws `UserError` `unauthorized` with what is wrong and the mend. */

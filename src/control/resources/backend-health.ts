@@ -3,6 +3,7 @@ import type { HealthState, InstanceReport } from "#instances/group/spec.ts";
 import { groupKeyOf, servingPort, type GroupSource } from "#control/compiler/group-source.ts";
 import type { AttachedEndpoint } from "#control/compiler/membership.ts";
 import { backendProbes } from "#control/compiler/probes.ts";
+import { trafficOf } from "#control/compiler/traffic.ts";
 import { read } from "#control/compiler/view.ts";
 import { backendServices } from "#model/compute/backend-services.ts";
 import type { StoredResource } from "../store/store.ts";
@@ -16,8 +17,18 @@ import { viewOf } from "./view.ts";
 
 const worstFirst: readonly HealthState[] = ["UNHEALTHY", "TIMEOUT", "DRAINING", "UNKNOWN", "HEALTHY"];
 
-/** The worst that the probes say; without a health check everything counts as healthy, as it does for the proxies. */
-function worst(instance: InstanceReport, probes: readonly string[]): HealthState {
+/**
+ * The worst that the probes say; without a health check everything counts as healthy, as it does for the proxies. What was taken out of
+ * traffic is draining, and an agent that is not heard makes its instance unhealthy.
+ */
+function worst(
+  call: Call,
+  source: GroupSource,
+  { instance, probes }: { instance: InstanceReport; probes: readonly string[] },
+): HealthState {
+  const { drained, lease } = trafficOf(viewOf(call), source)(instance.name);
+  if (drained) return "DRAINING";
+  if (lease && (lease.report?.state !== "CONNECTED" || lease.report.healthy === false)) return "UNHEALTHY";
   const states = new Set(probes.map((id) => instance.health[id] ?? "UNKNOWN"));
   return worstFirst.find((state) => states.has(state)) ?? "HEALTHY";
 }
@@ -32,7 +43,7 @@ export function groupHealth(call: Call, service: StoredResource, group: GroupSou
     ...(group.kind === "endpoints" ? {} : { instance: computeLink(call.command.project, instanceKey(group.key, instance.name)) }),
     ipAddress: instance.address,
     port: instance.port ?? port,
-    healthState: worst(instance, probes) === "HEALTHY" ? "HEALTHY" : "UNHEALTHY",
+    healthState: worst(call, group, { instance, probes }) === "HEALTHY" ? "HEALTHY" : "UNHEALTHY",
   }));
 }
 
@@ -51,7 +62,7 @@ export function endpointHealth(call: Call, group: StoredResource, endpoint: Atta
     const probes = backendProbes(viewOf(call), service, source).map(({ id }) => id);
     return {
       backendService: { backendService: computeLink(call.command.project, key) },
-      healthState: report === undefined ? "UNKNOWN" : healthStateOf(worst(report, probes)),
+      healthState: report === undefined ? "UNKNOWN" : healthStateOf(worst(call, source, { instance: report, probes })),
     };
   });
 }

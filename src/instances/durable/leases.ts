@@ -1,12 +1,11 @@
 import type { Clock } from "#base/clock.ts";
 import { messageOf } from "#base/errors.ts";
 import type { Random } from "#base/random.ts";
-import { verifyText } from "#base/signing.ts";
+import { connectText, verifyText } from "#base/signing.ts";
 import { within } from "#base/within.ts";
 import { backoffMs } from "../group/times.ts";
 import type { GroupKey } from "../group/spec.ts";
 import {
-  connectText,
   type ConnectAnswer,
   type ConnectRequest,
   type Heartbeat,
@@ -51,6 +50,8 @@ export interface LeasePorts {
 const gatherMs = 50;
 /** How often the project is asked whether the proxies have let go of one instance. */
 const releasePollMs = 500;
+/** How often the project is asked to end what was lost for too long. */
+const collectEveryMs = 60_000;
 
 /**
  * The leases of some of a group's instances. A heartbeat costs no write: what is written is each connect and each change of state, and
@@ -65,6 +66,7 @@ export class Leases {
   #alarmAtMs = Number.POSITIVE_INFINITY;
   #sending = false;
   #failures = 0;
+  #collectNotBeforeMs = 0;
 
   constructor(ports: LeasePorts) {
     this.#ports = ports;
@@ -122,7 +124,7 @@ export class Leases {
     const sessionHash = await hashOfSession(session);
     const lease = this.#leases.get(name);
     if (!lease) return { kind: "unknown" };
-    const beaten = beat(lease, this.#presences.get(name), { sessionHash, ...rest }, this.#ports.clock.now());
+    const beaten = beat({ lease, presence: this.#presences.get(name) }, { sessionHash, ...rest }, this.#ports.clock.now());
     if (beaten.kind === "unknownSession") return beaten;
     if (beaten.lease !== lease) {
       this.#put(beaten.lease);
@@ -152,7 +154,7 @@ export class Leases {
       if (next !== lease) this.#put(next);
     }
     const lost = [...this.#leases.values()].filter((lease) => isCollectable(lease, now));
-    if (lost.length > 0) this.#collect(lost);
+    if (lost.length > 0 && now >= this.#collectNotBeforeMs) this.#collect(lost);
     this.#next();
   }
 
@@ -200,7 +202,10 @@ export class Leases {
       this.#sending = true;
       this.#ports.keep(this.#report());
     }
-    const due = [...this.#leases.values()].map((lease) => dueAtMs(lease, this.#presences.get(lease.name)));
+    const due = [...this.#leases.values()].map((lease) => {
+      const atMs = dueAtMs(lease, this.#presences.get(lease.name));
+      return lease.state === "LOST" ? Math.max(atMs, this.#collectNotBeforeMs) : atMs;
+    });
     if (due.length > 0) this.#wakeAt(Math.min(...due));
   }
 
@@ -232,11 +237,11 @@ export class Leases {
   #collect(lost: readonly Lease[]): void {
     const group = this.#group;
     if (!group) return;
+    // Asked again until the project has ended the lease.
+    this.#collectNotBeforeMs = this.#ports.clock.now() + collectEveryMs;
     const named = lost.map(({ name, enrolment }) => ({ name, enrolment }));
     const work = this.#ports.observer(group.project).collectLeases(group.key, named);
     this.#ports.keep(work.catch((thrown: unknown) => this.#ports.log(`leases of ${group.key} were not collected: ${messageOf(thrown)}`)));
-    // Asked again until the project has ended the lease.
-    this.#wakeAt(this.#ports.clock.now() + 60_000);
   }
 
   /** An alarm that is set for an earlier time is left alone: a look too many is cheaper than a write each time. */

@@ -108,7 +108,7 @@ function takeList(draft: Draft, states: readonly FleetState[], askedAtMs: number
   draft.listDueAtMs = draft.now + listIntervalMs(draft.spec);
   takeCpuTimes(draft, states);
   const listed = new Map(states.map((state) => [state.id, state]));
-  for (const { id, name, phase } of [...draft.instances.values()]) {
+  for (const { id, name, phase } of draft.instances.values()) {
     // What was given away runs on until it ends.
     if (phase.is === "abandoned" && !listed.delete(id)) remove(draft, name);
   }

@@ -282,7 +282,7 @@ export function isManaged(instance: Instance): boolean {
 }
 
 /** Whether the instance is on its way out. */
-export function isLeaving({ phase }: Instance): boolean {
+function isLeaving({ phase }: Instance): boolean {
   return phase.is === "ending" || (phase.is === "draining" && phase.then === undefined);
 }
 

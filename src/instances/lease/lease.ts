@@ -28,10 +28,10 @@ export interface LeaseTask {
   readonly identity?: LeaseIdentity;
 }
 
-export type Connection = "CONNECTED" | "LOST";
+type Connection = "CONNECTED" | "LOST";
 
 /** A second process came with the identity of one that was still there. */
-export interface CloneSuspicion {
+interface CloneSuspicion {
   readonly atMs: number;
   /** Of the newer one. */
   readonly address: string;
@@ -54,7 +54,7 @@ export interface LeaseReport {
 }
 
 /** A session that a newer one has taken the place of. */
-export interface Superseded {
+interface Superseded {
   readonly sessionHash: string;
   readonly byAddress: string;
   readonly atMs: number;
@@ -128,12 +128,6 @@ export interface LeaseObserver {
   /** Deregisters instances that were lost for too long; of those that are registered anew by now, nothing. */
   collectLeases(group: GroupKey, lost: readonly { readonly name: string; readonly enrolment: string }[]): Promise<void>;
   released(group: GroupKey, instances: readonly string[]): Promise<boolean>;
-}
-
-/** What is signed to connect. The epoch only grows, so that nothing said once can be said again. */
-export function connectText(request: Pick<ConnectRequest, "project" | "group" | "name" | "epoch" | "nonce">): string {
-  const { project, group, name, epoch, nonce } = request;
-  return ["wayside-connect", project, group, name, epoch, nonce].join("\n");
 }
 
 /** How often an agent is to heartbeat: three times within the time that it is believed. */

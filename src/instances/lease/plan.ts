@@ -45,6 +45,12 @@ export function connect(lease: Lease, how: Connecting, now: number): Lease | und
   });
 }
 
+/** A lease with what is in memory of it. */
+interface Known {
+  readonly lease: Lease;
+  readonly presence: Presence | undefined;
+}
+
 export interface Beating {
   readonly sessionHash: string;
   readonly epoch: number;
@@ -62,7 +68,7 @@ export type Beaten =
  * A heartbeat. One that is late or comes twice changes nothing; one of a session whose place was taken while it was still at work tells
  * that two processes have the same identity.
  */
-export function beat(lease: Lease, presence: Presence | undefined, how: Beating, now: number): Beaten {
+export function beat({ lease, presence }: Known, how: Beating, now: number): Beaten {
   const { superseded } = lease;
   if (superseded?.sessionHash === how.sessionHash) {
     if (superseded.handedOver || lease.clone) return { kind: "superseded", lease };

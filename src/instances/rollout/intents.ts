@@ -1,4 +1,4 @@
-import type { GroupSpec, Intent } from "../group/spec.ts";
+import type { Intent } from "../group/spec.ts";
 import { isStaying, put } from "../group/state.ts";
 import type { Draft, Instance } from "../group/state.ts";
 import { again, halt, leave } from "./moves.ts";
@@ -11,21 +11,19 @@ import { differenceOf, versionsOf } from "./versions.ts";
  * names an instance means it.
  */
 
-type Managed = NonNullable<GroupSpec["managed"]>;
-
 export function planIntents(draft: Draft): void {
-  const managed = draft.spec.kind === "managed" ? draft.spec.managed : undefined;
-  for (const intent of managed?.intents ?? []) {
-    if (!managed || intent.id <= draft.intentsDone) continue;
-    carryOut(draft, managed, intent);
+  const { kind, managed } = draft.spec;
+  for (const intent of (kind === "managed" && managed?.intents) || []) {
+    if (intent.id <= draft.intentsDone) continue;
+    carryOut(draft, intent);
     draft.intentsDone = intent.id;
   }
 }
 
-function carryOut(draft: Draft, managed: Managed, intent: Intent): void {
+function carryOut(draft: Draft, intent: Intent): void {
   if (intent.kind === "update") return updateNow(draft, intent);
   if (intent.kind === "create") {
-    for (const name of intent.names) if (!draft.instances.has(name)) grow(draft, managed.baseInstanceName, nextRevision(draft), name);
+    for (const name of intent.names) if (!draft.instances.has(name)) grow(draft, nextRevision(draft), name);
     return;
   }
   for (const instance of managedOf(draft, intent.names)) steps[intent.kind](draft, instance);

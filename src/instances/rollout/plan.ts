@@ -60,8 +60,7 @@ function planManaged(draft: Draft, managed: Managed): void {
   }
   const wanted = Math.max(0, managed.targetSize - staying.length) + replaced.length;
   const allowed = managed.targetSize + update.maxSurge - staying.length - leavingByUpdate(draft);
-  for (let made = 0; made < Math.min(wanted, allowed) && missing.length > 0; made++)
-    grow(draft, managed.baseInstanceName, missing.shift() ?? 0);
+  for (let made = 0; made < Math.min(wanted, allowed) && missing.length > 0; made++) grow(draft, missing.shift() ?? 0);
   for (const instance of going) if (room.take(instance)) leave(draft, instance, { byUpdate: true });
   noteGood(draft, managed);
 }
@@ -116,11 +115,12 @@ function leavingByUpdate({ instances }: Draft): number {
   return count;
 }
 
-/** Makes one more instance; `name` where the caller chose it. */
-export function grow(draft: Draft, baseInstanceName: string, revision: number, name?: string): void {
+/** Makes one more instance of a revision; `name` where somebody chose it. */
+export function grow(draft: Draft, revision: number, name?: string): void {
+  const base = draft.spec.managed?.baseInstanceName ?? draft.spec.name;
   draft.lastId = nextId(draft.lastId, draft.now, draft.random);
   put(draft, {
-    name: name ?? freeName(baseInstanceName, draft.instances, draft.random),
+    name: name ?? freeName(base, draft.instances, draft.random),
     id: draft.lastId,
     createdAtMs: draft.now,
     phase: { is: "creating", again: false, started: false, dueAtMs: draft.now },

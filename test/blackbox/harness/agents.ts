@@ -27,7 +27,7 @@ export interface AgentSetup {
 }
 
 /** Answers with its process id, on `PORT`. */
-export const application = [process.execPath, "examples/agent/hello.mjs"];
+const application = [process.execPath, "examples/agent/hello.mjs"];
 
 export function startAgent({ api, folder, port, token, more = [] }: AgentSetup): AgentProcess {
   const options = ["--mesh", api, "--state", folder, "--port", String(port), ...(token === undefined ? [] : ["--token", token]), ...more];

@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { createInterface } from "node:readline";
-import { connectText } from "#instances/lease/lease.ts";
+import { connectText } from "#base/signing.ts";
 import type { TunnelState } from "#agent/tunnel/connector.ts";
 import { compute, createRoute, zone } from "./resources.ts";
 import { must, until } from "./rest.ts";

@@ -27,6 +27,10 @@ describe("the OpenAPI document", () => {
     expect(routeOf(method, path.replace("{project}", project).replace("{name}", "x")).project).toBe(project);
   });
 
+  it("is what is served: `node scripts/generate-openapi.ts` writes it anew", async () => {
+    expect(await openHarness().must("GET", "/wayside/v1/openapi.json")).toEqual(document);
+  });
+
   it("has every verb of our own collections", () => {
     const own = [...catalogue.values()].filter(
       ({ kind, name }) => kind?.api === "wayside" || name === "joinTokens" || name === "instances",
@@ -50,10 +54,10 @@ describe("the OpenAPI document", () => {
   });
 
   it("says what the API answers", async () => {
-    const { must, context } = openHarness();
-    await must("POST", `/compute/v1/projects/${project}/${zone}/instanceGroups`, { name: "g" });
+    const harness = openHarness();
+    await harness.must("POST", `/compute/v1/projects/${project}/${zone}/instanceGroups`, { name: "g" });
     const says = async (method: string, path: string, body?: Json): Promise<JsonObject> => {
-      const answer = (await must(method, `${base}${path}`, body)) as JsonObject;
+      const answer = (await harness.must(method, `${base}${path}`, body)) as JsonObject;
       const template = `/wayside/v1/projects/{project}${path.replace(/^(\/\w+)\/[^/]+/, (whole, collection: string) => (/^\/(join)$/.test(whole) ? whole : `${collection}/{name}`))}`;
       const schema = paths[template]?.[method.toLowerCase()]?.responses["200"].content["application/json"].schema;
       if (!schema) throw new Error(`${method} ${template} is not described`);
@@ -69,20 +73,20 @@ describe("the OpenAPI document", () => {
       port: 80,
     });
     await says("GET", "/joinTokens");
-    await says("DELETE", `/joinTokens/${String(name)}`);
+    await says("DELETE", `/joinTokens/${name as string}`);
     await says("POST", "/instances", { group: "g", address: "10.0.0.2", port: 81, name: "plain" });
     const { instances } = await says("GET", "/instances");
     expect(instances).toHaveLength(2);
-    expect(await says("GET", `/instances/${String(vm["name"])}`)).toMatchObject({
+    expect(await says("GET", `/instances/${vm["name"] as string}`)).toMatchObject({
       connection: { state: "LOST" },
       networkInterfaces: [{ network: "prod" }],
     });
     expect(await says("POST", "/instances/plain/drain", {})).toMatchObject({ drained: true, health: "DRAINING" });
     expect(await says("POST", "/instances/plain/undrain", {})).toMatchObject({ drained: false });
     await says("DELETE", "/instances/plain");
-    await says("DELETE", `/instances/${String(vm["name"])}`);
-    expect(context.store.list("instances")).toEqual([]);
-    expect(context.store.list("instanceLeases")).toEqual([]);
+    await says("DELETE", `/instances/${vm["name"] as string}`);
+    expect(harness.context.store.list("instances")).toEqual([]);
+    expect(harness.context.store.list("instanceLeases")).toEqual([]);
     await says("POST", "/meshSettings", { name: "m" });
     await says("GET", "/meshSettings/m");
   });

@@ -84,7 +84,7 @@ describe("routeOf", () => {
     `${v1}/secrets/s/versions/3:nothing`,
     `${v1}/secrets/s/versions/3/more`,
     "/wayside/v1/projects/p/urlMaps",
-    "/wayside/v1/projects/p/instances/x",
+    "/wayside/v1/projects/p/instances/x/nothing",
     "/wayside/v1/projects/p/nothing",
   ])("%s is nowhere", (path) => {
     for (const method of ["GET", "POST"])

@@ -12,6 +12,7 @@ test("reports of before proxies had names are those of one without", () => {
   sql.exec("DROP TABLE reported_proxies");
   sql.exec("DROP INDEX IF EXISTS services_by_owner");
   sql.exec("ALTER TABLE services DROP COLUMN warnings");
+  for (const table of ["lease_identities", "lease_tasks"]) sql.exec(`DROP TABLE ${table}`);
   sql.exec("DELETE FROM project_schema WHERE version > 1");
   sql.exec("CREATE TABLE proxy_reports (service TEXT PRIMARY KEY, report TEXT NOT NULL) WITHOUT ROWID");
   const report = { service: "cart", generation: 3, digest: "d", confirmedAtMs: 1, droppedSpans: 0, receivedAtMs: 5 };

@@ -239,9 +239,12 @@ describe("registration", () => {
       {
         name: "app-1",
         group: "legacy",
+        groupKey: "zones/us-central1-a/instanceGroups/legacy",
         zone: "us-central1-a",
         address: "127.0.0.8",
+        networkInterfaces: [{ networkIP: "127.0.0.8" }],
         port: 7000,
+        drained: false,
         status: "RUNNING",
         action: "NONE",
         health: "UNKNOWN",

@@ -47,7 +47,7 @@ function watch(world: World): Watched {
   return watched;
 }
 
-const templates = (world: World): (string | undefined)[] => world.instances.map((instance) => instance.template).toSorted();
+const templates = (world: World): string[] => world.instances.map(({ template: name }) => name ?? "").toSorted((a, b) => (a < b ? -1 : 1));
 const update = (world: World) => report(world.state).update;
 const of = (count: number, name: string): string[] => Array.from({ length: count }, () => name);
 

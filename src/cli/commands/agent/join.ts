@@ -1,9 +1,10 @@
 /** `wayside agent join`: makes this VM a member of a group, runs its application, and stays until it is told to leave. */
 import { networkInterfaces } from "node:os";
 import { isLoopbackName } from "#base/loopback.ts";
-import { Agent, type AgentOptions, type AgentStart } from "#agent/agent.ts";
+import { Agent, type AgentStart } from "#agent/agent.ts";
 import { defaultStateFolder, Identity } from "#agent/identity.ts";
 import { readServiceProxy } from "#agent/metadata.ts";
+import type { AgentOptions } from "#agent/options.ts";
 import { keepOptions } from "#agent/succession.ts";
 import { CommandError } from "../../exit.ts";
 
@@ -27,7 +28,12 @@ export async function run(command: readonly string[], options: JoinOptions): Pro
   const folder = options.state ?? defaultStateFolder();
   const { mesh, project, group, name, healthPath, stayRegistered, token } = options;
   const wanted: AgentOptions = {
-    ...{ folder, mesh, project, command, stayRegistered, place: await placeOf(options) },
+    folder,
+    mesh,
+    project,
+    command,
+    stayRegistered,
+    place: await placeOf(options),
     ...(options.tunnel && { isTunneled: true }),
     ...(group === undefined ? {} : { group }),
     ...(name === undefined ? {} : { name }),

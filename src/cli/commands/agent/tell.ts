@@ -27,6 +27,6 @@ export async function told(state: string, request: JsonObject): Promise<JsonObje
 
 function statusText(status: JsonObject): string {
   return Object.entries(status)
-    .map(([field, value]) => `${field.padEnd(12)} ${String(value)}\n`)
+    .map(([field, value]) => `${field.padEnd(12)} ${typeof value === "string" ? value : JSON.stringify(value)}\n`)
     .join("");
 }

@@ -14,9 +14,11 @@ export async function run({ state = defaultStateFolder(), output }: TellOptions)
   while (performance.now() < deadline) {
     const now = await askAgent(state, { command: "status" }).catch(() => undefined);
     if (now && now["pid"] === pid && now["connected"] === true) {
-      return print(output, now, () => `process ${String(pid)} has taken over from ${String(before["pid"])}\n`);
+      return print(output, now, () => `process ${JSON.stringify(pid)} has taken over from ${JSON.stringify(before["pid"])}\n`);
     }
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  throw new CommandError(`process ${String(pid)} did not take over within ${withinMs / 1000} s; \`wayside agent status\` tells who runs`);
+  throw new CommandError(
+    `process ${JSON.stringify(pid)} did not take over within ${withinMs / 1000} s; \`wayside agent status\` tells who runs`,
+  );
 }

@@ -1,4 +1,4 @@
-/** OpenAPI 3.1 of Wayside's own API, made of the schemas: `GET /wayside/v1/openapi.json`. */
+/** OpenAPI 3.1 of Wayside's own API, made of the schemas: what `GET /wayside/v1/openapi.json` answers. The Worker has it as a file. */
 import * as z from "zod/mini";
 import type { JsonObject } from "#base/json.ts";
 import { kinds } from "#model/kinds.ts";

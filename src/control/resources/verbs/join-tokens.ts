@@ -39,7 +39,7 @@ function insert(call: Call): Result {
   const ttlSec = wholeIn(body, "ttlSec", [1, longestTtlSec]) ?? longestTtlSec;
   const token: JoinToken = {
     group: group.key,
-    sha256: String(sha256),
+    sha256: typeof sha256 === "string" ? sha256 : "",
     expiresAtMs: clock.now() + ttlSec * 1000,
     usesLeft: wholeIn(body, "uses", [1, 1000]) ?? 1,
     admitted: [],
@@ -48,7 +48,7 @@ function insert(call: Call): Result {
   };
   const name = `join-${randomHex(random, 4)}`;
   const forgotten = forgetOld(call);
-  const stored = putToken(call, name, token);
+  const stored = putToken(call, token, { name });
   return { answer: shown(stored), changes: [...forgotten, { key: stored.key, kind: "created" }] };
 }
 
@@ -90,7 +90,8 @@ function join(call: Call): Result {
   const { ttlSec, collectAfterSec } = token;
   const lease: InstanceLease = { ...before, group: group.key, publicKey, enrolment, ttlSec, collectAfterSec };
   const leased = putLease(call, registration.name, lease);
-  if (redeemed.kind === "admitted") putToken(call, stored.name, admit(redeemed.token, publicKey, registration.name), stored);
+  if (redeemed.kind === "admitted")
+    putToken(call, admit(redeemed.token, publicKey, registration.name), { name: stored.name, before: stored });
   const used: Change[] = redeemed.kind === "admitted" ? [{ key: stored.key, kind: "updated" }] : [];
   return { answer: joined(call, registration, { id, ttlSec }), changes: [...changes, leased, ...used] };
 }
@@ -140,7 +141,8 @@ function tokenOf(resource: JsonObject): JoinToken {
   return resource as unknown as JoinToken;
 }
 
-function putToken(call: Call, name: string, token: JoinToken, before?: StoredResource): StoredResource {
+function putToken(call: Call, token: JoinToken, at: { readonly name: string; readonly before?: StoredResource }): StoredResource {
+  const { name, before } = at;
   // Plain data, which is JSON.
   const resource = token as unknown as JsonObject;
   return putResource(call, { key: `${collection}/${name}`, collection, ...(before && { before }) }, { resource, references: [] });

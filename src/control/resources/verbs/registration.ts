@@ -22,12 +22,15 @@ export const registrationVerbs: ReadonlyMap<string, Verb> = new Map<string, Verb
   ...registeredVerbs,
 ]);
 
+// A type, not an interface: only so is it JSON to the compiler.
+type NetworkInterface = { networkIP: string; network?: string };
+
 /** What is registered of a VM. */
 export interface Registration {
   readonly group: GroupSource;
   readonly name: string;
   /** The first is where it is reached, unless that is its tunnel; there may be none then. */
-  readonly networkInterfaces: readonly JsonObject[];
+  readonly networkInterfaces: readonly NetworkInterface[];
   /** Whether its agent's tunnel is the way to it; undefined: as before, and directly where there was nothing before. */
   readonly tunnel: boolean | undefined;
   readonly port: number | undefined;
@@ -84,8 +87,8 @@ export function putRegistration(
 /** Where proxies reach it. Throws `UserError` when nobody has said where. */
 function addressOf({ group, name, networkInterfaces, tunnel }: Registration, present: GroupMember | undefined): string {
   if (tunnel ?? (present !== undefined && isTunnelHost(present.address))) return tunnelHost(group.zone, group.name, name);
-  const address = networkInterfaces[0]?.["networkIP"];
-  if (typeof address !== "string") throw required("address");
+  const address = networkInterfaces[0]?.networkIP;
+  if (address === undefined) throw required("address");
   return address;
 }
 
@@ -113,7 +116,7 @@ function tunnelIn(value: Json | undefined): boolean | undefined {
 }
 
 /** Google's form, or the one address that most VMs have; none where neither is there. */
-function interfacesIn({ address, networkInterfaces }: JsonObject): readonly JsonObject[] {
+function interfacesIn({ address, networkInterfaces }: JsonObject): readonly NetworkInterface[] {
   if (networkInterfaces === undefined || networkInterfaces === null) {
     if (address === undefined) return [];
     if (typeof address !== "string") throw invalid("address", address, "It must be text.");
