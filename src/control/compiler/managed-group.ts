@@ -68,15 +68,16 @@ export function updateSpec(manager: InstanceGroupManager, scope: string): Update
   const zones = scope.startsWith("regions/") ? (distributionPolicy?.zones?.length ?? zonesOfRegion) : 1;
   const recreates = updatePolicy.replacementMethod === "RECREATE" || statefulPolicy?.preservedState !== undefined;
   const maxSurge = recreates ? 0 : updatePolicy.maxSurge ? countOf(updatePolicy.maxSurge, targetSize) : zones;
+  const mostDisruptive = actionOf(updatePolicy.mostDisruptiveAllowedAction);
   const maxUnavailable = updatePolicy.maxUnavailable ? countOf(updatePolicy.maxUnavailable, targetSize) : zones;
   return {
     type: updatePolicy.type === "PROACTIVE" ? "PROACTIVE" : "OPPORTUNISTIC",
     method: recreates ? "RECREATE" : "SUBSTITUTE",
     minimalAction: actionOf(updatePolicy.minimalAction),
-    mostDisruptive: actionOf(updatePolicy.mostDisruptiveAllowedAction),
+    mostDisruptive,
     maxSurge,
-    // A percentage may come to nothing; an update that may neither make nor take an instance would never end.
-    maxUnavailable: maxSurge === 0 ? Math.max(1, maxUnavailable) : maxUnavailable,
+    // A percentage may come to nothing; an update that may neither make an instance nor take one out would never end.
+    maxUnavailable: maxSurge === 0 || mostDisruptive === "RESTART" ? Math.max(1, maxUnavailable) : maxUnavailable,
   };
 }
 

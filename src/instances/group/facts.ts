@@ -109,8 +109,10 @@ function takeList(draft: Draft, states: readonly FleetState[], askedAtMs: number
   takeCpuTimes(draft, states);
   const listed = new Map(states.map((state) => [state.id, state]));
   for (const { id, name, phase } of draft.instances.values()) {
-    // What was given away runs on until it ends.
-    if (phase.is === "abandoned" && !listed.delete(id)) remove(draft, name);
+    if (phase.is !== "abandoned") continue;
+    // What was given away runs on until it ends; then what is left of it is taken away like any other.
+    if (listed.get(id)?.running === true) listed.delete(id);
+    else remove(draft, name);
   }
   for (const instance of [...draft.instances.values()].filter(isManaged)) {
     const state = listed.get(instance.id);

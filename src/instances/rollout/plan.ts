@@ -39,7 +39,7 @@ function planManaged(draft: Draft, managed: Managed): void {
   const update = managed.update ?? opportunistic;
   const staying = inOrderOfLoss(draft);
   const difference = differenceOf(versionsOf(draft), staying);
-  const outdated = update.type === "PROACTIVE" ? outdatedOf(draft, difference, update) : [];
+  const outdated = update.type === "PROACTIVE" ? outdatedOf(draft, difference, update).map((one) => withoutGap(one, update)) : [];
   const replaced = update.method === "SUBSTITUTE" ? outdated.filter(({ action }) => action === "REPLACE") : [];
   // Whose place is taken already, by what was made beside them or because the group has become smaller.
   const superseded =
@@ -63,6 +63,12 @@ function planManaged(draft: Draft, managed: Managed): void {
   for (let made = 0; made < Math.min(wanted, allowed) && missing.length > 0; made++) grow(draft, missing.shift() ?? 0);
   for (const instance of going) if (room.take(instance)) leave(draft, instance, { byUpdate: true });
   noteGood(draft, managed);
+}
+
+/** A restart takes an instance out for a while. Where none may be out, another is made beside it instead. */
+function withoutGap({ instance, action }: Outdated, { method, mostDisruptive, maxUnavailable }: UpdateSpec): Outdated {
+  const mayRestart = maxUnavailable > 0 || method === "RECREATE" || mostDisruptive !== "REPLACE";
+  return { instance, action: action === "RESTART" && !mayRestart ? "REPLACE" : action };
 }
 
 /** Those in whose place another version is wanted, and that may be updated as far as it takes; those first whose loss costs least. */
