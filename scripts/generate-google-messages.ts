@@ -53,7 +53,9 @@ const roots = [
 /** Enums that Google's description lists too narrowly: the reference pages allow values that it lacks. */
 const freeText = new Set(["UrlMapsValidateRequest.loadBalancingSchemes"]);
 
-const source = new URL("../node_modules/@google-cloud/compute/build/protos/protos.json", import.meta.url);
+const protos = new URL("../node_modules/@google-cloud/compute/build/protos/", import.meta.url);
+const source = new URL("protos.json", protos);
+const commented = new URL("google/cloud/compute/v1/compute.proto", protos);
 const target = new URL("../src/model/generated/compute-messages.ts", import.meta.url);
 
 function computeMessages(): Readonly<Record<string, ProtoMessage>> {
@@ -64,25 +66,47 @@ function computeMessages(): Readonly<Record<string, ProtoMessage>> {
 }
 
 /**
+ * Values that stand in no enum, since another enum of the same package has them, but in the comment above it: "Additional supported values which
+ * may be not listed in the enum directly due to technical reasons". By `Message.Enum`.
+ */
+function additionalValues(): ReadonlyMap<string, readonly string[]> {
+  const found = new Map<string, readonly string[]>();
+  let message = "";
+  let values: string[] | undefined;
+  for (const line of readFileSync(commented, "utf8").split("\n")) {
+    message = /^message (\w+) \{/.exec(line)?.[1] ?? message;
+    const name = /^\s*enum (\w+) \{/.exec(line)?.[1];
+    const value = /^\s*\/\/ ([A-Z0-9_]+)$/.exec(line)?.[1];
+    if (line.includes("Additional supported values")) values = [];
+    else if (values && value !== undefined) values.push(value);
+    else if (values && name !== undefined) found.set(`${message}.${name}`, values);
+    if (name !== undefined) values = undefined;
+  }
+  return found;
+}
+
+/**
  * Compute's enums travel as strings: the field is a string and the values stand in a nested enum of the field's name. An enum that lists
  * nothing but its UNDEFINED value says that the values are documented elsewhere; such a field stays a string.
  */
-function enumValues(message: ProtoMessage, field: string): readonly string[] {
+function enumValues(messageName: string, message: ProtoMessage, field: string): readonly string[] {
   const name = (field[0]?.toUpperCase() ?? "") + field.slice(1);
   const values = (message.nested?.[name] ?? message.nested?.[`${name}Enum`])?.values ?? {};
-  return Object.keys(values).filter((value) => !value.startsWith("UNDEFINED_"));
+  const listed = Object.keys(values).filter((value) => !value.startsWith("UNDEFINED_"));
+  return [...new Set([...listed, ...(additional.get(`${messageName}.${name}`) ?? [])])].toSorted();
 }
 
 function fieldType(messageName: string, name: string, field: ProtoField): string {
   const message = messages[messageName];
   const hasEnum = message !== undefined && field.type === "string" && !freeText.has(`${messageName}.${name}`);
-  const values = hasEnum ? enumValues(message, name) : [];
+  const values = hasEnum ? enumValues(messageName, message, name) : [];
   const type = values.length > 0 ? `enum ${values.join(" ")}` : field.type;
   if (field.keyType !== undefined) return `map ${type}`;
   return field.rule === "repeated" ? `list ${type}` : type;
 }
 
 const messages = computeMessages();
+const additional = additionalValues();
 const reached = new Set<string>();
 const waiting = [...roots];
 for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {

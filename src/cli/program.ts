@@ -13,6 +13,7 @@ export function program(): Command {
   addFileCommands(root);
   addResourceCommands(root);
   addMeshCommands(root);
+  addGroupCommands(root);
   addVmCommands(root);
   addAgentCommands(root);
   addSecretCommands(root);
@@ -109,6 +110,14 @@ function addMeshCommands(root: Command): void {
     .option("-f, --follow", "go on until interrupted", false)
     .option("--tail <lines>", "only the last lines", count)
     .action(async (instance: string, options) => (await import("./commands/logs.ts")).run(instance, options));
+}
+
+function addGroupCommands(root: Command): void {
+  const group = root.command("group").description("managed groups: what Google's verbs do not say");
+  withPlace(withApi(group.command("rollback")))
+    .description("go back to the last version with which all instances of the group were healthy")
+    .argument("<name>", "managed group")
+    .action(async (name: string, options) => (await import("./commands/group/rollback.ts")).run(name, options));
 }
 
 function addVmCommands(root: Command): void {

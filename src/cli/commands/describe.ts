@@ -1,12 +1,13 @@
 /** `wayside describe`: a resource with what belongs to it: instances of a group, health of a backend service, versions of a secret. */
 import type { JsonObject } from "#base/json.ts";
+import { instanceGroupManagers } from "#model/compute/instance-group-managers.ts";
 import type { Kind } from "#model/kind.ts";
 import { type ApiOptions, clientOf, type PlaceOptions } from "../options.ts";
-import { objectsOf, shortName, textOf } from "../output/fields.ts";
+import { objectOf, objectsOf, shortName, textOf } from "../output/fields.ts";
 import { print, yamlOf } from "../output/print.ts";
 import { state, table } from "../output/table.ts";
 import { findOne, type Found, only, type Search } from "../resources/find.ts";
-import { allGroups, groupJson } from "../resources/groups.ts";
+import { allGroups, type Group, groupJson } from "../resources/groups.ts";
 import { instanceTable } from "../resources/instances.ts";
 import { groups, kindOfWord } from "../resources/kind-words.ts";
 import { resourcePath } from "../resources/paths.ts";
@@ -36,7 +37,21 @@ export async function run({ kind, name }: { kind: string; name: string }, option
 
 async function describeGroup(search: Search, name: string, { output }: DescribeOptions): Promise<void> {
   const group = only(await allGroups(search), name, "group");
-  print(output, groupJson(group), () => `${forPeople(group)}\nInstances\n${instanceTable(group.instances)}`);
+  const errors = await errorsOf(search, group);
+  const lines = errors.length === 0 ? "" : `\nErrors\n${errors.map((error) => `${error}\n`).join("")}`;
+  const value = { ...groupJson(group), ...(errors.length > 0 && { errors }) };
+  print(output, value, () => `${forPeople(group)}\nInstances\n${instanceTable(group.instances)}${lines}`);
+}
+
+/** What went wrong with instances of a managed group, and what its update waits for. */
+async function errorsOf({ client, project }: Search, { isManaged, key }: Group): Promise<string[]> {
+  if (!isManaged) return [];
+  const answer = await client.call("GET", `${resourcePath(instanceGroupManagers, project, key)}/listErrors`);
+  return objectsOf(answer["items"]).map(({ error, instanceActionDetails }) => {
+    const instance = shortName(objectOf(instanceActionDetails)["instance"]);
+    const text = textOf(objectOf(error)["message"]) ?? "";
+    return instance === undefined ? text : `${instance}: ${text}`;
+  });
 }
 
 /** What only programs read, or what the tables below say better; `-o yaml` has all of it. */

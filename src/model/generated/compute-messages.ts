@@ -820,7 +820,7 @@ export const computeMessages: Messages = {
   InstanceGroupManagerInstanceLifecyclePolicy: {
     defaultActionOnFailure: "enum DO_NOTHING REPAIR",
     forceUpdateOnRepair: "enum NO YES",
-    onFailedHealthCheck: "enum DEFAULT_ACTION",
+    onFailedHealthCheck: "enum DEFAULT_ACTION DO_NOTHING REPAIR",
     onRepair: "InstanceGroupManagerInstanceLifecyclePolicyOnRepair",
   },
   InstanceGroupManagerInstanceLifecyclePolicyOnRepair: {
@@ -893,13 +893,13 @@ export const computeMessages: Messages = {
     mode: "enum BULK INDIVIDUAL UNSPECIFIED_MODE",
   },
   InstanceGroupManagerUpdatePolicy: {
-    instanceRedistributionType: "string",
+    instanceRedistributionType: "enum NONE PROACTIVE",
     maxSurge: "FixedOrPercent",
     maxUnavailable: "FixedOrPercent",
-    minimalAction: "string",
-    mostDisruptiveAllowedAction: "string",
+    minimalAction: "enum NONE REFRESH REPLACE RESTART",
+    mostDisruptiveAllowedAction: "enum NONE REFRESH REPLACE RESTART",
     replacementMethod: "enum RECREATE SUBSTITUTE",
-    type: "enum OPPORTUNISTIC",
+    type: "enum OPPORTUNISTIC PROACTIVE",
   },
   InstanceGroupManagerVersion: {
     instanceTemplate: "string",
