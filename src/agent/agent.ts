@@ -131,16 +131,18 @@ export class Agent {
     clearTimeout(this.#timers.beat);
     clearTimeout(this.#timers.probe);
     this.#isLeaving = true;
-    if (application === "keep") {
-      this.#application.release();
-      await this.#socket?.close();
-      await this.#tunnel?.giveWay();
-    } else {
+    if (application === "keep") this.#application.release();
+    else {
       await this.#tunnel?.close();
       await this.#application.stop();
-      await this.#socket?.close();
     }
-    this.#ended.resolve(ending);
+    void this.#closeSocket(application).then(() => this.#ended.resolve(ending));
+  }
+
+  /** Not waited for by whoever asked on the socket, which closes behind the answer. */
+  async #closeSocket(application: "stop" | "keep"): Promise<void> {
+    await this.#socket?.close();
+    if (application === "keep") await this.#tunnel?.giveWay();
   }
 
   /** Registers where that is needed, and connects; again and again while the control plane is away. */
