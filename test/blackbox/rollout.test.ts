@@ -170,6 +170,20 @@ describe("under 200 requests a second no request fails", () => {
   });
 });
 
+it("loses one process in ten to kill -9 under 200 requests a second: at least 99.9 % success", async () => {
+  await must(mesh.api, "POST", `${manager}/resize?size=10`);
+  await settled("ten");
+  const { pid } = JSON.parse((await ask(mesh.mesh, { host, path: "/echo" })).body) as { pid: number };
+  const load = startLoad(mesh.mesh, { host }, requestsPerSecond);
+  await watchFor(2_000);
+  process.kill(pid, "SIGKILL");
+  await settled("ten again");
+  await watchFor(5_000);
+  const result = await load.stop();
+  expect(result.ok / result.sent, JSON.stringify(result.failures)).toBeGreaterThanOrEqual(0.999);
+  expect(result.sent).toBeGreaterThan(1_000);
+});
+
 describe("refusals change nothing and name the field", () => {
   it.each([
     ["recreateInstances", { instances: ["zones/us-central1-a/instances/nobody"] }, "instances[0]"],

@@ -27,11 +27,11 @@ export function factsOf(
   });
 }
 
-/** Of a managed instance those of its template; of another VM its own; of an endpoint its VM's, and its annotations before them. */
+/** Of a managed instance those of its template and of all instances of its manager; of another VM its own; of an endpoint its VM's, and its annotations before them. */
 function labelsOf(view: ResourceView, source: GroupSource, instance: InstanceReport): Labels {
   if (source.kind === "managed") {
     const key = resolve(view, instance.template, ["instanceTemplates"]);
-    return read(view, instanceTemplates, key)?.properties?.labels ?? {};
+    return { ...read(view, instanceTemplates, key)?.properties?.labels, ...source.manager.allInstancesConfig?.properties?.labels };
   }
   const vmLabels = (name: string): Labels | undefined =>
     read(view, instances, `${scopeOf(source.key)}/instances/${shortName(name)}`)?.labels;

@@ -15,14 +15,15 @@ export function managedSpec(view: ResourceView, source: GroupSource & { kind: "m
   const targetSize = manager.targetSize ?? 0;
   const open = openVersionOf(manager);
   const canaries = (manager.versions ?? []).filter((version) => version !== open);
+  const specOf = (reference: string | undefined): TemplateSpec => withConfig(templateSpec(view, reference), manager);
   const intents = (view.get(intentsKey(scopeOf(key), name)) as GroupIntents | undefined)?.intents ?? [];
   return {
     baseInstanceName: manager.baseInstanceName ?? name,
     targetSize,
-    template: templateSpec(view, templateOf(manager)),
+    template: specOf(templateOf(manager)),
     ...(canaries.length > 0 && {
       canaries: canaries.map((version) => ({
-        template: templateSpec(view, version.instanceTemplate),
+        template: specOf(version.instanceTemplate),
         size: countOf(version.targetSize, targetSize),
       })),
     }),
@@ -94,6 +95,12 @@ function repairSpec({ instanceLifecyclePolicy = {} }: InstanceGroupManager): Rep
     onFailedHealthCheck: onFailedHealthCheck === "DEFAULT_ACTION" ? onFailure : onFailedHealthCheck !== "DO_NOTHING",
     updates: forceUpdateOnRepair === "YES",
   };
+}
+
+/** Google's `allInstancesConfig` stands before what templates say; changing it is an update like that of a version. */
+function withConfig(template: TemplateSpec, { allInstancesConfig }: InstanceGroupManager): TemplateSpec {
+  const { labels, metadata } = allInstancesConfig?.properties ?? {};
+  return { ...template, labels: { ...template.labels, ...labels }, metadata: { ...template.metadata, ...metadata } };
 }
 
 function templateSpec(view: ResourceView, reference: string | undefined): TemplateSpec {

@@ -28,7 +28,7 @@ export function managerStatus(call: Call, manager: StoredResource): JsonObject {
       isStable: isStable(report, size) && areIntentsDone(call, manager, report?.intentsDone ?? 0),
       versionTarget: { isReached: isOnVersion(call, wanted, report) },
       stateful: { hasStatefulConfig: wanted.statefulPolicy?.preservedState !== undefined, perInstanceConfigs: { allEffective: true } },
-      allInstancesConfig: { effective: true },
+      allInstancesConfig: { effective: wanted.allInstancesConfig === undefined || (report?.outdated ?? 0) === 0 },
       ...autoscalerLink(call, manager),
     },
   };

@@ -1,5 +1,6 @@
 import type { CurrentAction, GroupReport, HealthState, InstanceReport, InstanceStatus } from "./spec.ts";
 import { updateOf } from "../rollout/progress.ts";
+import { differenceOf, versionsOf } from "../rollout/versions.ts";
 import { isStaying } from "./state.ts";
 import type { Afterwards, GroupState, Instance } from "./state.ts";
 
@@ -11,13 +12,16 @@ export function describe(state: GroupState): Omit<GroupReport, "sequence"> {
   const instances = present.map((instance) => describeInstance(state, instance));
   instances.sort((a, b) => (a.name < b.name ? -1 : 1));
   const update = spec.kind === "managed" ? updateOf(state) : undefined;
-  const sized = spec.kind !== "managed" || present.filter(isStaying).length === spec.managed?.targetSize;
+  const staying = present.filter(isStaying);
+  const outdated = spec.kind === "managed" ? differenceOf(versionsOf(state), staying).surplus.length : 0;
+  const sized = spec.kind !== "managed" || staying.length === spec.managed?.targetSize;
   return {
     key: spec.key,
     specVersion: spec.version,
     isStable: sized && update === undefined && instances.every((each) => each.action === "NONE"),
     instances,
     ...(scaling && { scaling }),
+    ...(outdated > 0 && { outdated }),
     ...(update && { update }),
     ...(intentsDone !== undefined && { intentsDone }),
     ...(goodTemplates && { goodTemplates }),

@@ -167,6 +167,8 @@ export interface GroupReport {
   readonly instances: readonly InstanceReport[];
   /** Of a group with an autoscaler: what that says of the size of this specification. */
   readonly scaling?: ScalingReport;
+  /** How many instances have another version, or other properties, than they are to have; absent: none. */
+  readonly outdated?: number;
   /** Of an update under way. */
   readonly update?: UpdateReport;
   /** Id of the last intent that was carried out. */

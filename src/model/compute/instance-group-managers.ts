@@ -2,7 +2,7 @@ import { checkName, checkNamedPorts } from "../check/names.ts";
 import type { Report } from "../check/report.ts";
 import { defineKind } from "../define.ts";
 import type { Kind } from "../kind.ts";
-import { list, message, number, text, type Reading } from "../schema.ts";
+import { list, message, number, text, textMap, type Reading } from "../schema.ts";
 import { namedPort, ownedByServer, patchableVerbs } from "./common.ts";
 
 const fixedOrPercent = message({ fixed: number, percent: number });
@@ -23,6 +23,7 @@ const schema = message({
     maxUnavailable: fixedOrPercent,
     mostDisruptiveAllowedAction: text,
   }),
+  allInstancesConfig: message({ properties: message({ labels: textMap, metadata: textMap }) }),
   distributionPolicy: message({ zones: list(message({ zone: text })) }),
   statefulPolicy: message({ preservedState: message({}) }),
   instanceLifecyclePolicy: message({ defaultActionOnFailure: text, onFailedHealthCheck: text, forceUpdateOnRepair: text }),
@@ -39,7 +40,7 @@ const largestGroup = 2_000;
 /**
  * A managed instance group: keeps `targetSize` instances made from a template. Its instance group has the same scope and name. Obeyed:
  * `baseInstanceName` (default: the name), `instanceTemplate` or `versions[]`, `targetSize`, `namedPorts`, `autoHealingPolicies[0]`, `updatePolicy`,
- * `instanceLifecyclePolicy`; of `statefulPolicy` that instances keep their names.
+ * `instanceLifecyclePolicy`, `allInstancesConfig`; of `statefulPolicy` that instances keep their names.
  */
 export const instanceGroupManagers: Kind<InstanceGroupManager> = defineKind({
   api: "compute",

@@ -177,6 +177,16 @@ describe("updatePolicy", () => {
     expect(JSON.stringify(refused.body)).toContain(message);
   });
 
+  it("allInstancesConfig is effective once no instance lacks it", async () => {
+    const shown = async (): Promise<unknown> => (await harness.must("GET", manager))["status"];
+    expect(await shown()).toMatchObject({ allInstancesConfig: { effective: true } });
+    await harness.must("PATCH", manager, { allInstancesConfig: { properties: { labels: { tier: "gold" } } } });
+    report({ outdated: 2 });
+    expect(await shown()).toMatchObject({ allInstancesConfig: { effective: false } });
+    report({ sequence: 2 });
+    expect(await shown()).toMatchObject({ allInstancesConfig: { effective: true } });
+  });
+
   it("answers what its limits come to", async () => {
     await harness.must("PATCH", manager, { targetSize: 15, updatePolicy: { type: "PROACTIVE", maxSurge: { percent: 10 } } });
     expect((await harness.must("GET", manager))["updatePolicy"]).toMatchObject({

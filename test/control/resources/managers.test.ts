@@ -87,6 +87,7 @@ describe("a manager", () => {
         name: "web-1",
         instanceStatus: "RUNNING",
         currentAction: "NONE",
+        targetStatus: "RUNNING",
         version: { instanceTemplate: link(`${compute}/global/instanceTemplates/base`) },
         instanceHealth: [{ healthCheck: link(`${compute}/global/healthChecks/base`), detailedHealthState: "HEALTHY" }],
       },

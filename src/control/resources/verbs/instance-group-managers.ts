@@ -80,10 +80,27 @@ function managedInstance(call: Call, manager: StoredResource, { key, instance }:
     name: instance.name,
     instanceStatus: instance.status,
     currentAction: instance.action,
-    ...(templateKey === undefined ? {} : { version: { instanceTemplate: computeLink(project, templateKey) } }),
+    ...targetStatus(instance),
+    ...(templateKey === undefined
+      ? {}
+      : { version: { ...versionName(manager, templateKey), instanceTemplate: computeLink(project, templateKey) } }),
     ...instanceHealth(call, manager, instance),
     ...lastAttempt(instance),
   };
+}
+
+/** What an instance is on its way to, where that is not running (Google: "the eventual status"). */
+function targetStatus({ action, status }: InstanceReport): JsonObject {
+  if (action === "DELETING") return { targetStatus: "DELETED" };
+  if (action === "STOPPING" || status === "STOPPED") return { targetStatus: "STOPPED" };
+  return { targetStatus: action === "SUSPENDING" || status === "SUSPENDED" ? "SUSPENDED" : "RUNNING" };
+}
+
+/** The name that the manager gave the version. */
+function versionName(manager: StoredResource, templateKey: ResourceKey): JsonObject {
+  const { versions = [] } = instanceGroupManagers.read(manager.resource);
+  const name = versions.find(({ instanceTemplate }) => instanceTemplate?.endsWith(`/${nameOf(templateKey)}`))?.name;
+  return name === undefined ? {} : { name };
 }
 
 /** An instance names its template without the scope, which only the manager's own template tells. */
