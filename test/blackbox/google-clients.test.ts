@@ -4,6 +4,7 @@ import { compute as restCompute } from "@googleapis/compute";
 import { GoogleAuth, PassThroughClient } from "google-auth-library";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startMesh, type Mesh } from "./harness/wayside.ts";
+import { until } from "./harness/rest.ts";
 
 const project = "clients";
 const zone = "us-central1-a";
@@ -257,6 +258,25 @@ describe("@google-cloud/compute", () => {
       await invoke(negs, "detachNetworkEndpoints", { ...neg, networkEndpointGroupsDetachEndpointsRequestResource: endpoints }),
     );
     expect(await listOf(negs, "listNetworkEndpoints", neg)).toEqual([]);
+  });
+
+  it("uses the verbs of a manager about single instances", async () => {
+    const managers = clientOf("InstanceGroupManagers");
+    const manager = { project, zone, instanceGroupManager: "managed" };
+    const managed = collections.find((collection) => collection.field === "instanceGroupManager") as Collection;
+    const act = async (verb: string, field: string, request: unknown): Promise<void> =>
+      wait(managed, await invoke(managers, verb, { ...manager, [`instanceGroupManagers${field}RequestResource`]: request }));
+    await act("createInstances", "CreateInstances", { instances: [{ name: "managed-named" }] });
+    const instances = [`zones/${zone}/instances/managed-named`];
+    await until("the named instance", 20_000, async () => {
+      const all = await listOf<Record<string, unknown>>(managers, "listManagedInstances", manager);
+      return all.some((one) => one["name"] === "managed-named" && one["currentAction"] === "NONE");
+    });
+    await act("applyUpdatesToInstances", "ApplyUpdates", { instances, minimalAction: "NONE", mostDisruptiveAllowedAction: "RESTART" });
+    await act("recreateInstances", "RecreateInstances", { instances });
+    await act("deleteInstances", "DeleteInstances", { instances });
+    expect(await invoke(managers, "get", manager)).toMatchObject({ targetSize: 1 });
+    expect(Array.isArray(await listOf(managers, "listErrors", manager))).toBe(true);
   });
 
   it("validates a URL map, asks for health, reads zones and regions", async () => {
