@@ -27,12 +27,14 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   "control/validate": ["control/compiler", "proxy/match", "proxy/filters", "model", "ir", "base"],
   /** The control Worker. It shares the proxy's decision function and nothing else of the proxy. */
   control: ["control/compiler", "control/validate", "proxy/match", "proxy/filters", "model", "ir", "instances", "tunnel", "base"],
+  /** Processes of a machine: which there are, what they take, and ending the right ones. */
+  processes: [],
   /** Typed client of the control API. */
   client: ["base"],
   /** On a VM: joins it, runs its application beside listeners of the mesh, heartbeats, leaves; and the agent's end of a tunnel. */
-  agent: ["base", "client", "tunnel", "telemetry"],
+  agent: ["base", "client", "tunnel", "processes", "telemetry"],
   /** The emulator: Workers in miniflare, VMs as local processes. */
-  dev: ["proxy", "telemetry", "instances", "tunnel", "ir", "client", "base"],
+  dev: ["proxy", "telemetry", "instances", "tunnel", "processes", "ir", "client", "base"],
   /** Commands for people and programs; what `analyze` and `explain --file` need of compiler and proxy is pure. */
   cli: ["client", "agent", "dev", "control/compiler", "control/validate", "proxy/match", "proxy/filters", "model", "base"],
 };

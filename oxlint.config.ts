@@ -3,7 +3,7 @@ import { layers } from "./layers.ts";
 const units = Object.keys(layers);
 
 /** Units that run in workerd: nothing of Node, no ambient clock or randomness. */
-const workerUnits = units.filter((unit) => !["client", "agent", "dev", "cli"].includes(unit));
+const workerUnits = units.filter((unit) => !["processes", "client", "agent", "dev", "cli"].includes(unit));
 
 const ambient = "inject it from base/ so that tests can decide it";
 const ambientProperties = [
@@ -32,7 +32,7 @@ function importPatterns(unit: string): Pattern[] {
     patterns.push({ regex: `^#${parent}/[^/]+$`, message });
   }
   patterns.push({
-    regex: "^(\\.\\./)+(src|base|ir|model|telemetry|tunnel|proxy|instances|control|agent|client|dev|cli)/",
+    regex: "^(\\.\\./)+(src|base|ir|model|telemetry|tunnel|proxy|instances|control|processes|agent|client|dev|cli)/",
     message: "Write an import of another unit as #unit/file.ts.",
   });
   if (workerUnits.includes(unit)) patterns.push({ regex: "^node:", message: `${unit} runs in workerd: nothing of Node.` });

@@ -4,7 +4,8 @@ import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { isJsonObject } from "#base/json.ts";
 import { writePrivate } from "./identity.ts";
-import { cpuSecondsOf, isRunning, refOf, signalGroup, type ProcessRef } from "./process-family.ts";
+import { isRunning, type ProcessRef } from "#processes/processes.ts";
+import { cpuSecondsOf, refOf, signalGroup } from "./process-family.ts";
 import { backoffMs } from "./retry.ts";
 
 export interface ApplicationOptions {

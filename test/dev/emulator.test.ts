@@ -8,7 +8,7 @@ import path from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { UserError } from "#base/errors.ts";
 import { type Emulator, type EmulatorEvent, type EmulatorOptions, startEmulator } from "#dev/emulator.ts";
-import { listProcesses, type ProcessInfo } from "#dev/fleet/processes.ts";
+import { listProcesses, type ProcessInfo } from "#processes/processes.ts";
 import { readRuns, runsFolder } from "#dev/runs/run-file.ts";
 import { eventually } from "./waiting.ts";
 

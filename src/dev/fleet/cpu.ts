@@ -1,4 +1,4 @@
-import { listProcesses, type Family, type ProcessInfo } from "./processes.ts";
+import { listProcesses, type Family, type ProcessInfo } from "#processes/processes.ts";
 
 /**
  * CPU time in seconds that each of these families has used so far: of its living processes, and of the children that these have waited for. One look at

@@ -7,7 +7,7 @@ import type { AddressPool } from "./addresses.ts";
 import { cpuSecondsOf } from "./cpu.ts";
 import { servingPorts } from "./environment.ts";
 import { LogFile, type LogQuery } from "./log.ts";
-import type { Family } from "./processes.ts";
+import type { Family } from "#processes/processes.ts";
 import { Vm } from "./vm.ts";
 
 /** Logs of instances that are gone are kept for reading, this many. */

@@ -7,7 +7,7 @@ import type { FleetInstance, FleetState } from "#instances/fleet.ts";
 import { startMetadataServer, type MetadataServer } from "../metadata/server.ts";
 import { environmentOf, markOf } from "./environment.ts";
 import { openLogPipe, type LogFile, type LogPipe } from "./log.ts";
-import { findProcess, membersOf, signalFamily, type Family } from "./processes.ts";
+import { findProcess, membersOf, signalFamily, type Family } from "#processes/processes.ts";
 
 /** How often a VM whose start-up script has left daemons behind is looked at. */
 const daemonPollMs = 1000;

@@ -1,7 +1,7 @@
 /** Ends what runs of the emulator that were killed have left behind. */
 import { renameSync, rmSync } from "node:fs";
 import path from "node:path";
-import { bootId, type Family, membersOf, signalFamily } from "../fleet/processes.ts";
+import { bootId, type Family, membersOf, signalFamily } from "#processes/processes.ts";
 import { isLive, readRun, readRuns, type Run } from "./run-file.ts";
 
 export interface Cleaned {

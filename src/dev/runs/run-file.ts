@@ -8,7 +8,7 @@ import path from "node:path";
 import { UserError } from "#base/errors.ts";
 import { isJsonObject } from "#base/json.ts";
 import { sliceCount } from "../fleet/addresses.ts";
-import { bootId, findProcess, type Family, isRunning, listProcesses, type ProcessRef } from "../fleet/processes.ts";
+import { bootId, findProcess, type Family, isRunning, listProcesses, type ProcessRef } from "#processes/processes.ts";
 
 export interface Run {
   readonly version: 1;

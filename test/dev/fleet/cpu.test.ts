@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { describe, expect, it } from "vitest";
 import { cpuSecondsOf } from "#dev/fleet/cpu.ts";
-import { findProcess, signalFamily, type Family, type ProcessInfo } from "#dev/fleet/processes.ts";
+import { findProcess, signalFamily, type Family, type ProcessInfo } from "#processes/processes.ts";
 import { eventually } from "../waiting.ts";
 
 const family = (pid: number, started = 10): Family => ({ leader: { pid, started }, mark: "NONE=1" });

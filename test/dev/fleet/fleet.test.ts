@@ -4,7 +4,7 @@ import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { AddressPool } from "#dev/fleet/addresses.ts";
 import { Fleet } from "#dev/fleet/fleet.ts";
-import { findProcess, type Family } from "#dev/fleet/processes.ts";
+import { findProcess, type Family } from "#processes/processes.ts";
 import { commandFor } from "#dev/fleet/vm.ts";
 import type { FleetEvent } from "#instances/fleet.ts";
 import { eventually } from "../waiting.ts";

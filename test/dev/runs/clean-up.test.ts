@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { bootId, findProcess, listProcesses } from "#dev/fleet/processes.ts";
+import { bootId, findProcess, listProcesses } from "#processes/processes.ts";
 import { cleanUpRuns } from "#dev/runs/clean-up.ts";
 import { isLive, readRuns, type Run, RunFile } from "#dev/runs/run-file.ts";
 import { eventually } from "../waiting.ts";

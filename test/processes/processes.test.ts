@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { describe, expect, it } from "vitest";
-import { findProcess, isRunning, listProcesses, membersOf, parsePsLine, signalFamily } from "#dev/fleet/processes.ts";
-import { eventually } from "../waiting.ts";
+import { findProcess, isRunning, listProcesses, membersOf, parsePsLine, signalFamily } from "#processes/processes.ts";
+import { eventually } from "../dev/waiting.ts";
 
 describe("processes of this machine", () => {
   it("finds our own process, its parent and its start", () => {
