@@ -1,13 +1,19 @@
 /** Resources of a small service, created over REST in Google's shapes. */
 import { must } from "./rest.ts";
 
-/** A start-up script whose server answers each request with its instance's name; `/slow` answers after 300 ms, `/echo` with what it got. */
+/**
+ * A start-up script whose server answers each request with its instance's name; `/slow` answers after 300 ms, `/echo` with what it got, `/probed` with
+ * how many health probes it got.
+ */
 export const echoScript = `set -eu
 cat > server.mjs <<'JS'
 import { createServer } from "node:http";
 const { HOST, PORT, INSTANCE_NAME } = process.env;
+let probed = 0;
 const server = createServer((request, response) => {
+  if (request.headers["user-agent"]?.startsWith("Wayside-HC/")) probed += 1;
   if (request.url === "/healthz") return response.end("ok");
+  if (request.url === "/probed") return response.end(String(probed));
   if (request.url.startsWith("/echo")) {
     response.setHeader("content-type", "application/json");
     return response.end(JSON.stringify({ instance: INSTANCE_NAME, pid: process.pid, method: request.method, url: request.url, headers: request.headers }));
