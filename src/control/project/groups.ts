@@ -55,6 +55,11 @@ export class Groups {
     return [...candidates].filter((key) => this.#updateOne(key) === "deleted");
   }
 
+  /** Brings all specifications up to date: another compiler may make something else of the same resources. Within a transaction. */
+  updateAll(): void {
+    for (const row of [...this.#parts.sql.exec("SELECT key FROM group_tasks")]) this.#updateOne(textOf(row, "key"));
+  }
+
   /** Takes a report, unless it is old news or about a group that is no more. Returns whether it was taken. */
   observe(report: GroupReport): boolean {
     const { store } = this.#parts;

@@ -56,9 +56,11 @@ export function openState({ project, database, clock, log }: Opening): ProjectSt
   const reports = new ProxyReports(sql);
   const refused = new RefusedLog();
   const configurations = new Configurations({ sql, ledger, view, log, removed: (service) => reports.forget(service) });
+  const groups = new Groups({ sql, store, view });
   if (readSetting(sql, "compilerRevision") !== String(compilerRevision)) {
     store.transaction(() => {
       configurations.updateAll(clock.now());
+      groups.updateAll();
       writeSetting(sql, "compilerRevision", String(compilerRevision));
     });
   }
@@ -71,7 +73,7 @@ export function openState({ project, database, clock, log }: Opening): ProjectSt
     vault,
     ledger,
     configurations,
-    groups: new Groups({ sql, store, view }),
+    groups,
     leases: new LeaseOutbox({ project, sql, store }),
     reports,
     audit: new AuditLog(sql),

@@ -134,6 +134,19 @@ describe("publishing", () => {
     expect(after.pointer(cart)).toEqual(world.pointer(cart));
   });
 
+  it("tells its groups what another compiler makes of the same resources", async () => {
+    const world = await shop();
+    const { sql } = world.database;
+    sql.exec("UPDATE group_tasks SET spec = json_remove(spec, '$.managed.update')");
+    sql.exec("UPDATE settings SET value = 'older' WHERE name = 'compilerRevision'");
+    const after = new World({ before: world });
+    await after.pass(2_000);
+    expect(after.specs.map(({ managed, version }) => [managed?.update?.type, version])).toEqual([["OPPORTUNISTIC", expect.any(Number)]]);
+    const again = new World({ before: after });
+    await again.pass(2_000);
+    expect(again.specs).toEqual([]);
+  });
+
   it("retries failed writes with growing pauses and then writes the newest generation only", async () => {
     const world = await shop();
     world.kv.failing = () => true;
