@@ -57,7 +57,8 @@ export class Groups {
 
   /** Brings all specifications up to date: another compiler may make something else of the same resources. Within a transaction. */
   updateAll(): void {
-    for (const row of [...this.#parts.sql.exec("SELECT key FROM group_tasks")]) this.#updateOne(textOf(row, "key"));
+    const keys = [...this.#parts.sql.exec("SELECT key FROM group_tasks")].map((row) => textOf(row, "key"));
+    for (const key of keys) this.#updateOne(key);
   }
 
   /** Takes a report, unless it is old news or about a group that is no more. Returns whether it was taken. */
