@@ -138,10 +138,23 @@ function isBelow(pid: number, ancestor: number): boolean {
   return false;
 }
 
+/** For the end by a signal; `main` ends what it began by itself. */
+let running: Dev | undefined;
+for (const [signal, status] of [
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+] as const)
+  process.once(signal, () => {
+    running?.process.kill("SIGTERM");
+    rmSync(folder, { recursive: true, force: true });
+    process.exit(status);
+  });
+
 async function main(): Promise<void> {
   const [count, groupCount, seconds] = [Number(flags.agents), Number(flags.groups), Number(flags.seconds)];
   const progress = (line: string): void => void process.stderr.write(`${line}\n`);
   const dev = await startDev();
+  running = dev;
   const api = new Api(dev.api, connections);
   try {
     const names = Array.from({ length: groupCount }, (_, index) => `group-${index}`);
