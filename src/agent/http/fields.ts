@@ -1,5 +1,7 @@
 /** Header fields as they stand on the wire: pairs in their order, names in any case. */
 
+import { hopByHop } from "#base/hop-by-hop.ts";
+
 export type Field = readonly [name: string, value: string];
 
 /** Node's `rawHeaders`, names and values by turns, as pairs. */
@@ -27,22 +29,9 @@ export function membersOf(fields: readonly Field[], name: string): string[] {
     .filter((member) => member !== "");
 }
 
-/** Fields of one connection (RFC 9110 7.6.1 and 11.7); `expect` is answered by whoever takes the body. */
-const hopByHop: readonly string[] = [
-  "connection",
-  "proxy-connection",
-  "keep-alive",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-  "expect",
-  "proxy-authenticate",
-  "proxy-authorization",
-];
-
-/** The fields that another connection may carry: without those of this one, those that `Connection` names, and `without` (lower case). */
+/** The fields that another connection may carry: without those of this one, those that `Connection` names, and `without` (lower case). `Expect` is answered by
+ * whoever takes the body. */
 export function endToEnd(fields: readonly Field[], without: readonly string[] = []): Field[] {
-  const dropped = new Set([...hopByHop, ...without, ...membersOf(fields, "connection")]);
+  const dropped = new Set([...hopByHop, "expect", ...without, ...membersOf(fields, "connection")]);
   return fields.filter(([name]) => !dropped.has(name.toLowerCase()));
 }

@@ -1,6 +1,5 @@
 import type { CurrentAction, GroupReport, HealthState, InstanceReport, InstanceStatus } from "./spec.ts";
-import { updateOf } from "../rollout/progress.ts";
-import { differenceOf, versionsOf } from "../rollout/versions.ts";
+import { type Progress, progressOf } from "../rollout/progress.ts";
 import { isStaying } from "./state.ts";
 import type { Afterwards, GroupState, Instance } from "./state.ts";
 
@@ -11,9 +10,8 @@ export function describe(state: GroupState): Omit<GroupReport, "sequence"> {
   const present = [...state.instances.values()].filter(({ phase }) => phase.is !== "abandoned");
   const instances = present.map((instance) => describeInstance(state, instance));
   instances.sort((a, b) => (a.name < b.name ? -1 : 1));
-  const update = spec.kind === "managed" ? updateOf(state) : undefined;
   const staying = present.filter(isStaying);
-  const outdated = spec.kind === "managed" ? differenceOf(versionsOf(state), staying).surplus.length : 0;
+  const { outdated, update }: Progress = spec.kind === "managed" ? progressOf(state, staying) : { outdated: 0 };
   const sized = spec.kind !== "managed" || staying.length === spec.managed?.targetSize;
   return {
     key: spec.key,

@@ -36,9 +36,13 @@ export function planSize(draft: Draft): void {
 }
 
 function planManaged(draft: Draft, managed: Managed): void {
+  const versions = versionsOf(draft);
+  // Most steps take in a probe with the expected result, of a group that has what it is to have: these order nothing.
+  const present = [...draft.instances.values()].filter(isStaying);
+  if (isReached(versions, present)) return noteGood(draft, managed, present);
   const update = managed.update ?? opportunistic;
   const staying = inOrderOfLoss(draft);
-  const difference = differenceOf(versionsOf(draft), staying);
+  const difference = differenceOf(versions, staying);
   const outdated = update.type === "PROACTIVE" ? outdatedOf(draft, difference, update).map((one) => withoutGap(one, update)) : [];
   const replaced = update.method === "SUBSTITUTE" ? outdated.filter(({ action }) => action === "REPLACE") : [];
   // Whose place is taken already, by what was made beside them or because the group has become smaller.
@@ -61,8 +65,11 @@ function planManaged(draft: Draft, managed: Managed): void {
   const wanted = Math.max(0, managed.targetSize - staying.length) + replaced.length;
   const allowed = managed.targetSize + update.maxSurge - staying.length - leavingByUpdate(draft);
   for (let made = 0; made < Math.min(wanted, allowed) && missing.length > 0; made++) grow(draft, missing.shift() ?? 0);
-  for (const instance of going) if (room.take(instance)) leave(draft, instance, { byUpdate: true });
-  noteGood(draft, managed);
+  for (const instance of going) {
+    // One that serves nobody, and whose place is taken, is missed by nobody.
+    const isIdle = superseded.includes(instance) && !isAvailable(draft, instance);
+    if (isIdle || room.take(instance)) leave(draft, instance, { byUpdate: true });
+  }
 }
 
 /** A restart takes an instance out for a while. Where none may be out, another is made beside it instead. */
@@ -160,11 +167,10 @@ export function inOrderOfLoss(draft: Draft): Instance[] {
 const mostGood = 10;
 
 /** A version that all instances run and are healthy with is one to return to. */
-function noteGood(draft: Draft, managed: Managed): void {
+function noteGood(draft: Draft, managed: Managed, staying: readonly Instance[]): void {
   const { name } = managed.template;
-  if (managed.targetSize === 0 || (managed.canaries ?? []).length > 0 || draft.goodTemplates.at(-1) === name) return;
-  const staying = [...draft.instances.values()].filter(isStaying);
-  if (!isReached(versionsOf(draft), staying) || !staying.every((instance) => isAvailable(draft, instance))) return;
+  if (staying.length === 0 || (managed.canaries ?? []).length > 0 || draft.goodTemplates.at(-1) === name) return;
+  if (!staying.every((instance) => isAvailable(draft, instance))) return;
   draft.goodTemplates = [...draft.goodTemplates.filter((known) => known !== name), name].slice(-mostGood);
 }
 

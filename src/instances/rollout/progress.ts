@@ -1,5 +1,5 @@
 import type { UpdateReport } from "../group/spec.ts";
-import { type GroupState, type Instance, isStaying } from "../group/state.ts";
+import type { GroupState, Instance } from "../group/state.ts";
 import { differenceOf, isAvailable, versionsOf } from "./versions.ts";
 
 /** How far an update has come, and what it waits for. */
@@ -7,18 +7,24 @@ import { differenceOf, isAvailable, versionsOf } from "./versions.ts";
 /** More would say the same. */
 const mostWaits = 5;
 
-/** Undefined where nothing is updated by itself, or everything has been. */
-export function updateOf(state: GroupState): UpdateReport | undefined {
+export interface Progress {
+  /** Instances that have another version, or other properties, than they are to have. */
+  readonly outdated: number;
+  /** Undefined where nothing is updated by itself, or everything has been. */
+  readonly update?: UpdateReport;
+}
+
+/** Of a managed group; `staying` are the instances that it is to have. */
+export function progressOf(state: GroupState, staying: readonly Instance[]): Progress {
   const { managed } = state.spec;
-  if (managed?.update?.type !== "PROACTIVE") return undefined;
-  const staying = [...state.instances.values()].filter(isStaying);
   const versions = versionsOf(state);
   const { missing, surplus } = differenceOf(versions, staying);
-  if (missing.length === 0 && surplus.length === 0) return undefined;
+  const outdated = surplus.length;
+  if (managed?.update?.type !== "PROACTIVE" || (missing.length === 0 && outdated === 0)) return { outdated };
   const wanted = new Set(versions.map(({ revision }) => revision));
   const arrived = staying.filter((instance) => wanted.has(instance.templateRevision ?? 0) && !surplus.includes(instance));
   const waits = arrived.filter((instance) => !isAvailable(state, instance)).map((instance) => whyNot(state, instance));
-  return { updated: arrived.length, size: managed.targetSize, waits: waits.slice(0, mostWaits) };
+  return { outdated, update: { updated: arrived.length, size: managed.targetSize, waits: waits.slice(0, mostWaits) } };
 }
 
 /** Why an instance of the wanted version does not count as available. */

@@ -1,3 +1,5 @@
+import { hopByHop } from "#base/hop-by-hop.ts";
+
 /**
  * One look at all fields of a message, which takes them out of the runtime: each further question to its `Headers` would cost more than all
  * answers from here.
@@ -15,19 +17,6 @@ export interface Survey {
   /** Neither one of those is there, nor another field that forwarding changes. */
   readonly isPlain: boolean;
 }
-
-/** `trailer` is among them because trailers themselves do not survive `fetch`. */
-const hopByHop: ReadonlySet<string> = new Set([
-  "connection",
-  "proxy-connection",
-  "keep-alive",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-  "proxy-authenticate",
-  "proxy-authorization",
-]);
 
 /** Fields that forwarding changes where they are there. */
 const changed: ReadonlySet<string> = new Set(["cookie", "forwarded", "max-forwards", "x-forwarded-client-cert"]);

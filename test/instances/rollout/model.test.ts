@@ -141,7 +141,7 @@ class Story {
     const intent: Intent = kind === "update" ? { id, kind, minimalAction: "NONE", mostDisruptive: "REPLACE" } : { id, kind, names: [name] };
     const isRunning = possible.some((one) => one.name === name && one.status === "RUNNING");
     const resizedBy = kind === "start" ? 1 : (kind === "stop" || kind === "delete") && isRunning ? -1 : 0;
-    this.#change({ targetSize: managed.targetSize + resizedBy, intents: [...(managed.intents ?? []), intent] });
+    this.#change({ targetSize: Math.max(0, managed.targetSize + resizedBy), intents: [...(managed.intents ?? []), intent] });
   }
 }
 

@@ -185,6 +185,20 @@ describe("a canary", () => {
   });
 });
 
+test.each([
+  [5, 0, 1, 0],
+  [5, 2, 1, 0],
+  [3, 1, 3, 2],
+  [2, 1, 0, 1],
+])("a group of %i that is unhealthy shrinks to %i all the same, surge %i, unavailable %i", (from, to, maxSurge, maxUnavailable) => {
+  const world = new World(spec(from, { maxSurge, maxUnavailable })).settle();
+  world.knobs.probe = () => wrongAnswer;
+  world.run(30_000);
+  world.resize(to);
+  world.run(30_000);
+  expect(world.instances).toHaveLength(to);
+});
+
 describe("less than a replacement", () => {
   const restarted = { ...template, name: "instanceTemplates/restarted", metadata: { "startup-script": "exec again" } };
   const relabelled = { ...template, name: "instanceTemplates/relabelled", labels: { tier: "gold" } };
