@@ -67,6 +67,7 @@ export async function measureThroughput(settings: Settings): Promise<Result[]> {
     least: passing("least"),
     few: proxy(few),
     many: proxy(many),
+    manyRules: proxy({ ...many, endpoints: few.endpoints }),
     untraced: proxy({ ...few, samplingRatio: 0 }),
     traced: proxy({ ...few, samplingRatio: 1 }),
   };
@@ -78,6 +79,7 @@ export async function measureThroughput(settings: Settings): Promise<Result[]> {
     least: () => rate(sides.least),
     few: () => rate(sides.few),
     many: () => rate(sides.many),
+    manyRules: () => rate(sides.manyRules),
     untraced: () => rate(sides.untraced),
     traced: () => rate(sides.traced),
   });
@@ -92,7 +94,11 @@ export async function measureThroughput(settings: Settings): Promise<Result[]> {
       ratios(rates.few, rates.bare),
       `${perSecond("few")} ÷ ${perSecond("bare")}; the least proxy ${least.rate.toFixed(2)}`,
     ),
-    measured(rules, ratios(rates.many, rates.few), `${perSecond("many")} ÷ ${perSecond("few")}`),
+    measured(
+      rules,
+      ratios(rates.many, rates.few),
+      `${perSecond("many")} ÷ ${perSecond("few")}; the rules alone ${median(ratios(rates.manyRules, rates.few)).toFixed(2)}`,
+    ),
     measured(tracing, ratios(rates.traced, rates.untraced), `${perSecond("traced")} ÷ ${perSecond("untraced")}`),
     measured(
       latency,

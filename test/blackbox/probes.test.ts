@@ -55,5 +55,7 @@ it("is the same for one proxy and for twenty", async () => {
     expect(count).toBeGreaterThanOrEqual(watchedMs / intervalMs - 3);
     expect(count).toBeLessThanOrEqual(most);
   }
+  // One more fits into the time by chance, and never twenty times as many.
+  expect(Math.abs(together - alone)).toBeLessThanOrEqual(2);
   expect(await must(mesh.api, "GET", `${services(project)}/httpRoutes`)).toMatchObject({ httpRoutes: { length: proxies } });
 });

@@ -3,33 +3,19 @@ import { beforeEach, describe, expect, it } from "vitest";
 import type { GroupIntents } from "#control/compiler/membership.ts";
 import type { GroupReport, InstanceReport } from "#instances/group/spec.ts";
 import { compute, openHarness, zone, type Harness } from "./harness.ts";
-import { createBase } from "./samples.ts";
+import { createBase, instanceReport } from "./samples.ts";
 
 const manager = `${compute}/${zone}/instanceGroupManagers/web`;
 const url = (name: string): string => `https://www.googleapis.com${compute}/${zone}/instances/${name}`;
 
 let harness: Harness;
 
-function instance(name: string, changes: Partial<InstanceReport> = {}): InstanceReport {
-  return {
-    name,
-    id: "77",
-    address: "127.10.0.1",
-    status: "RUNNING",
-    action: "NONE",
-    template: "instanceTemplates/base",
-    health: {},
-    createdAtMs: 0,
-    ...changes,
-  };
-}
-
 function report(changes: Partial<GroupReport> = {}): void {
   const instances = [
-    instance("web-1"),
-    instance("web-2"),
-    instance("web-3", { status: "STOPPED" }),
-    instance("web-4", { status: "SUSPENDED" }),
+    instanceReport("web-1"),
+    instanceReport("web-2"),
+    instanceReport("web-3", { status: "STOPPED" }),
+    instanceReport("web-4", { status: "SUSPENDED" }),
   ];
   harness.store.putGroupReport({ key: `${zone}/instanceGroups/web`, specVersion: 1, sequence: 1, isStable: true, instances, ...changes });
 }
@@ -154,7 +140,7 @@ describe("rollback", () => {
 
 describe("listErrors", () => {
   it("has what befell instances, and what an update waits for", async () => {
-    const instances = [instance("web-1", { lastError: "exit code 1" }), instance("web-2")];
+    const instances = [instanceReport("web-1", { lastError: "exit code 1" }), instanceReport("web-2")];
     report({ instances, update: { updated: 1, size: 2, waits: ["web-2 of instanceTemplates/base is UNHEALTHY by healthChecks/hc"] } });
     expect(await harness.must("GET", `${manager}/listErrors`)).toMatchObject({
       items: [

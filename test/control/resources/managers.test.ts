@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { GroupReport, InstanceReport } from "#instances/group/spec.ts";
 import { compute, openHarness, zone, type Harness } from "./harness.ts";
-import { createBase } from "./samples.ts";
+import { createBase, instanceReport } from "./samples.ts";
 
 const managers = `${compute}/${zone}/instanceGroupManagers`;
 const groups = `${compute}/${zone}/instanceGroups`;
@@ -22,20 +22,6 @@ beforeEach(async () => {
   });
 });
 
-function instance(name: string, changes: Partial<InstanceReport> = {}): InstanceReport {
-  return {
-    name,
-    id: "77",
-    address: "127.10.0.1",
-    status: "RUNNING",
-    action: "NONE",
-    template: "instanceTemplates/base",
-    health: { "global/healthChecks/base@80": "HEALTHY" },
-    createdAtMs: 0,
-    ...changes,
-  };
-}
-
 function report(instances: readonly InstanceReport[], changes: Partial<GroupReport> = {}): void {
   const key = `${zone}/instanceGroups/web`;
   harness.store.putGroupReport({ key, specVersion: 1, sequence: 1, isStable: true, instances, ...changes });
@@ -54,13 +40,13 @@ describe("a manager", () => {
   });
 
   it("is stable once its group is and has the wanted size", async () => {
-    report([instance("web-1"), instance("web-2")]);
+    report([instanceReport("web-1"), instanceReport("web-2")]);
     const got = await harness.must("GET", `${managers}/web`);
     expect(got).toMatchObject({ status: { isStable: true }, currentActions: { none: 2, creating: 0 } });
   });
 
   it("is unstable at once after resize, whatever the last report said", async () => {
-    report([instance("web-1"), instance("web-2")]);
+    report([instanceReport("web-1"), instanceReport("web-2")]);
     const op = await harness.must("POST", `${managers}/web/resize?size=3`, "");
     expect(op).toMatchObject({ operationType: "compute.instanceGroupManagers.resize", targetLink: link(`${managers}/web`) });
     const got = await harness.must("GET", `${managers}/web`);
@@ -77,8 +63,8 @@ describe("a manager", () => {
   });
 
   it("lists its instances with status, action, template, health and the last error", async () => {
-    const starting = instance("web-2", { status: "PROVISIONING", action: "CREATING", health: {}, lastError: "exit 1" });
-    report([instance("web-1"), starting], { isStable: false });
+    const starting = instanceReport("web-2", { status: "PROVISIONING", action: "CREATING", health: {}, lastError: "exit 1" });
+    report([instanceReport("web-1"), starting], { isStable: false });
     const { managedInstances } = await harness.must("POST", `${managers}/web/listManagedInstances?maxResults=1`, "");
     expect(managedInstances).toEqual([
       {
@@ -102,7 +88,7 @@ describe("a manager", () => {
 
   it("takes a new template by verb, by field and as a version, and says when instances are behind", async () => {
     await harness.must("POST", `${compute}/global/instanceTemplates`, { name: "next", properties: { machineType: "e2-small" } });
-    report([instance("web-1"), instance("web-2")]);
+    report([instanceReport("web-1"), instanceReport("web-2")]);
     const next = "global/instanceTemplates/next";
     await harness.must("POST", `${managers}/web/setInstanceTemplate`, { instanceTemplate: next });
     const behind = await harness.must("GET", `${managers}/web`);
@@ -126,7 +112,7 @@ describe("a manager", () => {
   });
 
   it("takes its group's report with it", async () => {
-    report([instance("web-1")]);
+    report([instanceReport("web-1")]);
     await harness.must("DELETE", `${managers}/web`);
     expect(harness.store.groupReport(`${zone}/instanceGroups/web`)).toBeUndefined();
     expect((await harness.send("GET", `${groups}/web`)).status).toBe(404);
@@ -140,7 +126,7 @@ describe("a manager", () => {
       specVersion: 1,
       sequence: 1,
       isStable: true,
-      instances: [instance("wide-1")],
+      instances: [instanceReport("wide-1")],
     });
     const { managedInstances } = await harness.must("POST", `${regional}/wide/listManagedInstances`, "");
     expect(managedInstances[0].instance).toBe(link(`${compute}/zones/us-east1-a/instances/wide-1`));
@@ -153,7 +139,7 @@ describe("a manager", () => {
 
 describe("the instance group of a manager", () => {
   it("is read like any other", async () => {
-    report([instance("web-1"), instance("web-2", { status: "STAGING", action: "CREATING" })]);
+    report([instanceReport("web-1"), instanceReport("web-2", { status: "STAGING", action: "CREATING" })]);
     expect(await harness.must("GET", `${groups}/web`)).toMatchObject({
       kind: "compute#instanceGroup",
       size: 2,
@@ -219,7 +205,7 @@ describe("the instance group of a manager", () => {
 
 describe("instances of a manager", () => {
   it("are instances like any other, and are changed through the manager alone", async () => {
-    report([instance("web-1")]);
+    report([instanceReport("web-1")]);
     const path = `${compute}/${zone}/instances/web-1`;
     expect(await harness.must("GET", path)).toMatchObject({
       kind: "compute#instance",
@@ -245,7 +231,10 @@ describe("health of a backend", () => {
     await harness.must("POST", `${compute}/global/backendServices`, service);
     const health = `${compute}/global/backendServices/b/getHealth`;
     expect(await harness.must("POST", health, { group: link(`${groups}/web`) })).toEqual({ kind: "compute#backendServiceGroupHealth" });
-    report([instance("web-1"), instance("web-2", { address: "127.10.0.2", health: { "global/healthChecks/base@80": "TIMEOUT" } })]);
+    report([
+      instanceReport("web-1"),
+      instanceReport("web-2", { address: "127.10.0.2", health: { "global/healthChecks/base@80": "TIMEOUT" } }),
+    ]);
     expect(await harness.must("POST", health, { group: link(`${groups}/web`) })).toEqual({
       kind: "compute#backendServiceGroupHealth",
       healthStatus: [

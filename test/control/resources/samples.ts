@@ -1,5 +1,6 @@
 /** One valid resource of each kind, with what it refers to. */
 import type { JsonObject } from "#base/json.ts";
+import type { InstanceReport } from "#instances/group/spec.ts";
 import { kinds } from "#model/kinds.ts";
 import type { Kind } from "#model/kind.ts";
 import { compute, project, services, zone, type Harness } from "./harness.ts";
@@ -86,4 +87,19 @@ export async function createBase(harness: Harness): Promise<void> {
     const answer = await create(harness, kind, "base");
     if (answer.status !== 200) throw new Error(`${kind.collection}: ${JSON.stringify(answer.body)}`);
   }
+}
+
+/** A managed instance that runs and is healthy. */
+export function instanceReport(name: string, changes: Partial<InstanceReport> = {}): InstanceReport {
+  return {
+    name,
+    id: "77",
+    address: "127.10.0.1",
+    status: "RUNNING",
+    action: "NONE",
+    template: "instanceTemplates/base",
+    health: { "global/healthChecks/base@80": "HEALTHY" },
+    createdAtMs: 0,
+    ...changes,
+  };
 }
