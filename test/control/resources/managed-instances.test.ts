@@ -1,7 +1,7 @@
 /** Verbs of a manager about single instances: what they refuse, what they change, what they hand to the group. */
 import { beforeEach, describe, expect, it } from "vitest";
 import type { GroupIntents } from "#control/compiler/membership.ts";
-import type { GroupReport, InstanceReport } from "#instances/group/spec.ts";
+import type { GroupReport } from "#instances/group/spec.ts";
 import { compute, openHarness, zone, type Harness } from "./harness.ts";
 import { createBase, instanceReport } from "./samples.ts";
 
