@@ -113,11 +113,35 @@ function addMeshCommands(root: Command): void {
 }
 
 function addGroupCommands(root: Command): void {
-  const group = root.command("group").description("managed groups: what Google's verbs do not say");
+  const group = root.command("group").description("groups: what Google's verbs do not say");
   withPlace(withApi(group.command("rollback")))
     .description("go back to the last version with which all instances of the group were healthy")
     .argument("<name>", "managed group")
     .action(async (name: string, options) => (await import("./commands/group/rollback.ts")).run(name, options));
+  const servings = {
+    keepalive: "keep all instances of a group warm, those to come too, with 1 % of their share of the traffic",
+    run: "give all instances of a group their whole share again",
+  } as const;
+  for (const verb of ["keepalive", "run"] as const) {
+    withPlace(withApi(group.command(verb)))
+      .description(servings[verb])
+      .argument("<name>", "group")
+      .action(async (name: string, options) => (await import("./commands/group/serve.ts")).run(verb, name, options));
+  }
+  withApi(group.command("switch"))
+    .description("let two groups take each other's place under load; back by itself when requests begin to fail")
+    .argument("<from>", "group that is to be kept alive")
+    .argument("<to>", "group that is to serve")
+    .option(
+      "--capacity <number>",
+      "so many instances of both run at once, at the most; by default the larger of what runs and what is to run",
+      count,
+    )
+    .option("--step <percent>", "of the larger group, how much changes at a time; 25 by default", count)
+    .option("--max-errors <percent>", "so many more of the requests may fail than before; 5 by default", count)
+    .option("--timeout <seconds>", "not done by then, it returns; 300 by default", count)
+    .option("--detach", "do not wait for the end", false)
+    .action(async (from: string, to: string, options) => (await import("./commands/group/switch.ts")).run(from, to, options));
 }
 
 function addVmCommands(root: Command): void {
@@ -139,14 +163,18 @@ function addVmCommands(root: Command): void {
     .option("--lease-ttl <seconds>", "without a heartbeat for so long a VM leaves routing, 30 by default", count)
     .option("--collect-after <seconds>", "lost for so long a VM is deregistered, 86400 by default", count)
     .action(async (options) => (await import("./commands/vm/token.ts")).run(options));
-  for (const verb of ["drain", "undrain"] as const) {
+  const servings = {
+    drain: "take an instance of any group out of traffic; it goes on running",
+    undrain: "let an instance take traffic again",
+    keepalive: "keep an instance warm, with 1 % of its share of the traffic",
+    run: "give an instance its whole share again",
+  } as const;
+  for (const verb of ["drain", "undrain", "keepalive", "run"] as const) {
     withApi(vm.command(verb))
-      .description(
-        verb === "drain" ? "take an instance of any group out of traffic; it goes on running" : "let an instance take traffic again",
-      )
+      .description(servings[verb])
       .argument("<name>", "instance")
       .option("--group <group>", "its group, where its name alone is ambiguous")
-      .action(async (name: string, options) => (await import("./commands/vm/drain.ts")).run(verb, name, options));
+      .action(async (name: string, options) => (await import("./commands/vm/serve.ts")).run(verb, name, options));
   }
   withApi(vm.command("list"))
     .description("print the instances of all groups")

@@ -84,6 +84,13 @@ const projectVerbs: ReadonlyMap<string, { readonly method: string; readonly role
   ["audit", { method: "GET", role: "admin" }],
 ]);
 
+/** Collections of our own that hang on the project itself, each with the verb that no path leads to (`-`: there is none). */
+const ownCollections: ReadonlyMap<string, string> = new Map([
+  ["joinTokens", "redeem"],
+  ["groups", "-"],
+  ["groupSwitches", "advance"],
+]);
+
 function waysideRoute({ project, method, segments }: Target): Route | undefined {
   const [first = "", ...rest] = segments;
   const own = projectVerbs.get(first);
@@ -93,7 +100,8 @@ function waysideRoute({ project, method, segments }: Target): Route | undefined 
   }
   const place = { project, method, scope: "", collection: first };
   if (first === "instances") return instanceRoute(place, rest);
-  if (first === "joinTokens" && rest[0] !== "redeem") return find(place, rest);
+  const hidden = ownCollections.get(first);
+  if (hidden !== undefined) return rest.includes(hidden) ? undefined : find(place, rest);
   return catalogue.get(first)?.kind?.api === "wayside" ? find(place, rest) : undefined;
 }
 
@@ -103,7 +111,7 @@ function instanceRoute(place: Place, rest: readonly string[]): Route | undefined
   if (more.length > 0) return undefined;
   const verbs: Readonly<Record<string, string>> =
     name === undefined ? { GET: "listRegistered", POST: "register" } : { GET: "getRegistered", DELETE: "deregister" };
-  const verb = custom === undefined ? verbs[place.method] : ["drain", "undrain"].find((each) => each === custom);
+  const verb = custom === undefined ? verbs[place.method] : ["drain", "undrain", "keepalive", "run"].find((each) => each === custom);
   if (verb === undefined && custom === undefined) throw wrongMethod(place.method, Object.keys(verbs));
   return verb === undefined ? undefined : named(spelled(place, verb), name);
 }

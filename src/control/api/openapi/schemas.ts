@@ -105,6 +105,8 @@ export const registered = z.object({
   port: z.exactOptional(port),
 });
 
+const servingState = z.enum(["RUNNING", "KEEPALIVE"]);
+
 export const instance = z.object({
   name: z.string(),
   group: z.string(),
@@ -119,6 +121,7 @@ export const instance = z.object({
   action: z.string(),
   health,
   drained: z.boolean(),
+  servingState,
   connection: z.exactOptional(
     z.object({
       state: z.enum(["CONNECTED", "LOST"]),
@@ -132,3 +135,44 @@ export const instance = z.object({
 });
 
 export const instances = z.object({ instances: z.array(instance) });
+
+/** `others`: instances that were given the other state by themselves. */
+export const group = z.object({
+  name: z.string(),
+  groupKey: z.string(),
+  zone: z.string(),
+  servingState,
+  others: z.exactOptional(z.array(z.string())),
+});
+
+export const groups = z.object({ groups: z.array(group) });
+
+const percent = z.int().check(z.minimum(0), z.maximum(100));
+
+export const newGroupSwitch = z.object({
+  from: z.string(),
+  to: z.string(),
+  capacity: z.exactOptional(z.int().check(z.minimum(1))),
+  stepPercent: z.exactOptional(percent),
+  maxErrorPercent: z.exactOptional(percent),
+  timeoutSec: z.exactOptional(z.int().check(z.minimum(1), z.maximum(86_400))),
+});
+
+const switchedGroup = z.object({ running: z.int(), keptAlive: z.int() });
+
+export const groupSwitch = z.object({
+  name: z.string(),
+  from: z.string(),
+  to: z.string(),
+  state: z.enum(["SWITCHING", "RETURNING", "DONE", "RETURNED"]),
+  capacity: z.int(),
+  stepPercent: percent,
+  maxErrorPercent: percent,
+  startTime: time,
+  endTime: z.exactOptional(time),
+  instances: z.object({ from: switchedGroup, to: switchedGroup }),
+  waits: z.exactOptional(z.string()),
+  reason: z.exactOptional(z.string()),
+});
+
+export const groupSwitches = z.object({ groupSwitches: z.array(groupSwitch) });
