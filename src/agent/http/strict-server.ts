@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, ServerResponse } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import { type AddressInfo, Server as NetServer, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { sendAnswer, sendRawAnswer } from "./answer.ts";
 import { fieldsOf } from "./fields.ts";
@@ -21,6 +21,23 @@ export interface ServerLimits {
   readonly keepAliveMs: number;
   /** Connections at a time; more are closed as they come. */
   readonly connections: number;
+}
+
+/** A socket that a process listens on, as Node hands it to another one (`subprocess.send`): whoever has it accepts from the same queue. */
+export type ListeningSocket = object;
+
+/** Where it listens: an address, port 0 for any free one; or the socket of the process before. */
+export type ListenOn = { readonly address: string; readonly port: number } | { readonly socket: ListeningSocket };
+
+/** How it ends. */
+export interface Closing {
+  /** Requests under way get so long at the most. Default 0. */
+  readonly graceMs?: number;
+  /**
+   * For so long connections without a request are kept, and closed behind their next answer: a caller may be sending on one of them just now. A
+   * caller whose requests go elsewhere already has no need of it. Default 0.
+   */
+  readonly lingerMs?: number;
 }
 
 /** Above those of the proxy, which adds fields of its own. */
@@ -61,6 +78,7 @@ export class StrictServer {
   readonly #underWay = new WeakMap<Duplex, Set<ServerResponse>>();
   readonly #counts = new Map<string, number>();
   #isClosing = false;
+  #hasLingered = false;
 
   constructor(options: StrictServerOptions) {
     this.#options = options;
@@ -84,13 +102,19 @@ export class StrictServer {
   }
 
   /** Port that it listens on. Rejects when the address is not to be had. */
-  async listen({ address, port }: { readonly address: string; readonly port: number }): Promise<number> {
+  async listen(on: ListenOn): Promise<number> {
     await new Promise<void>((resolve, reject) => {
       this.#server.once("error", reject);
-      this.#server.listen({ host: address, port, exclusive: true }, () => resolve());
+      if ("socket" in on) this.#server.listen(on.socket, resolve);
+      else this.#server.listen({ host: on.address, port: on.port, exclusive: true }, resolve);
     });
     this.#server.on("error", () => undefined);
     return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** The socket that it listens on, for the next process. The bare handle: a `Server` would begin to accept there before anybody serves. */
+  get socket(): ListeningSocket | undefined {
+    return (this.#server as { _handle?: object })._handle;
   }
 
   /** Serves the requests of a connection that came in another way. */
@@ -107,19 +131,26 @@ export class StrictServer {
     return Object.fromEntries(this.#counts);
   }
 
-  /** Takes no more connections, waits for requests under way at most `graceMs`, and cuts what is left. */
-  close(graceMs: number): Promise<void> {
+  /** Takes no more connections, waits for what is under way, and cuts what is left. */
+  close({ graceMs = 0, lingerMs = 0 }: Closing = {}): Promise<void> {
     this.#isClosing = true;
     return new Promise((resolve) => {
       const cut = (): void => this.#sockets.forEach((socket) => socket.destroy());
       const timer = setTimeout(cut, graceMs);
-      this.#server.close(() => {
+      const letGo = (): void => {
+        this.#hasLingered = true;
+        this.#server.closeIdleConnections();
+      };
+      const lingering = setTimeout(letGo, lingerMs);
+      // Not by the method of `http.Server`, which cuts idle connections at once, a request on its way or not.
+      NetServer.prototype.close.call(this.#server, () => {
         clearTimeout(timer);
+        clearTimeout(lingering);
         // Connections that switched protocols are none of the server's any more.
         cut();
         resolve();
       });
-      this.#server.closeIdleConnections();
+      if (lingerMs === 0) letGo();
     });
   }
 
@@ -148,7 +179,7 @@ export class StrictServer {
     // Its connection is idle a moment later.
     outgoing.once("close", () => {
       underWay.delete(outgoing);
-      setImmediate(() => this.#isClosing && this.#server.closeIdleConnections());
+      setImmediate(() => this.#hasLingered && this.#server.closeIdleConnections());
     });
     const arrival = this.#arrival(incoming, outgoing);
     const refusal = headRefusal(arrival.head, this.#limits.fields);

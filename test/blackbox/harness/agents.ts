@@ -24,14 +24,15 @@ export interface AgentSetup {
   /** Absent: a VM that comes back. */
   readonly token?: string;
   readonly more?: readonly string[];
+  /** Default: answers with its process id, on `PORT`. */
+  readonly command?: readonly string[];
 }
 
-/** Answers with its process id, on `PORT`. */
 const application = [process.execPath, "examples/agent/hello.mjs"];
 
-export function startAgent({ api, folder, port, token, more = [] }: AgentSetup): AgentProcess {
+export function startAgent({ api, folder, port, token, more = [], command = application }: AgentSetup): AgentProcess {
   const options = ["--mesh", api, "--state", folder, "--port", String(port), ...(token === undefined ? [] : ["--token", token]), ...more];
-  return watched(spawn(process.execPath, ["bin/wayside.js", "agent", "join", ...options, "--", ...application], { cwd: root }), folder);
+  return watched(spawn(process.execPath, ["bin/wayside.js", "agent", "join", ...options, "--", ...command], { cwd: root }), folder);
 }
 
 /** Keeps what a process says. */

@@ -18,6 +18,8 @@ export const error = z.looseObject({
   error: z.looseObject({ code: z.int(), message: z.string(), status: z.exactOptional(z.string()) }),
 });
 
+export const services = z.object({ services: z.array(z.string()) });
+
 export const health200 = z.object({ status: z.literal("ok") });
 
 const leaseTerms = {
