@@ -20,6 +20,7 @@ export function take(draft: Draft, fact: Fact): void {
     case "createFailed":
       return takeCreateFailure(draft, byId(draft, fact.id), fact.error);
     case "deleted":
+    case "suspended":
       return takeDeleted(draft, byId(draft, fact.id));
     case "deleteFailed":
       return takeDeleteFailure(draft, byId(draft, fact.id), fact.error);
@@ -41,7 +42,7 @@ export function take(draft: Draft, fact: Fact): void {
 }
 
 function takeState(draft: Draft, instance: Instance | undefined, state: FleetState): void {
-  if (instance?.phase.is !== "creating") return;
+  if (instance?.phase.is !== "creating" || state.suspended) return;
   if (!state.running) return takeExit(draft, instance, `the VM ended by itself: ${state.exit ?? "reason unknown"}`);
   put(draft, { ...instance, address: state.address, phase: { is: "running", sinceMs: draft.now, verified: false } });
 }

@@ -47,7 +47,7 @@ export type Phase =
       readonly byUpdate?: boolean;
     }
   | { readonly is: "ending"; readonly dueAtMs: number; readonly byUpdate?: boolean }
-  /** Its process is being ended, and the instance kept. */
+  /** Its process is being ended, or made to stand still, and the instance kept. */
   | { readonly is: "halting"; readonly dueAtMs: number; readonly suspends: boolean }
   /** `failed`: it ended by itself, and is not repaired. */
   | { readonly is: "halted"; readonly suspended: boolean; readonly failed?: boolean }
@@ -110,6 +110,8 @@ export type Fact =
   | { readonly kind: "created"; readonly key: string; readonly id: string; readonly state: FleetState }
   | { readonly kind: "createFailed"; readonly key: string; readonly id: string; readonly error: string }
   | { readonly kind: "deleted"; readonly key: string; readonly id: string }
+  | { readonly kind: "suspended"; readonly key: string; readonly id: string }
+  /** Neither was it deleted, nor suspended. */
   | { readonly kind: "deleteFailed"; readonly key: string; readonly id: string; readonly error: string }
   | { readonly kind: "exited"; readonly id: string; readonly exit: string }
   | { readonly kind: "listed"; readonly key: string; readonly askedAtMs: number; readonly states: readonly FleetState[] }
@@ -128,7 +130,7 @@ export type Fact =
 /** Something to do. Each ends in exactly one fact with its `key`, until when it is not asked for again. */
 export type Action =
   | { readonly kind: "create"; readonly key: string; readonly instance: Instance; readonly template: TemplateSpec }
-  | { readonly kind: "delete"; readonly key: string; readonly name: string; readonly id: string }
+  | { readonly kind: "delete" | "suspend"; readonly key: string; readonly name: string; readonly id: string }
   | { readonly kind: "list"; readonly key: string }
   | { readonly kind: "askReleased"; readonly key: string; readonly names: readonly string[] }
   | {
