@@ -106,6 +106,9 @@ describe("under 200 requests a second no request fails", () => {
     const load = startLoad(mesh.mesh, { host }, requestsPerSecond);
     await must(mesh.api, "POST", `${manager}/resize?size=10`);
     await settled("ten");
+    const { lastBatch } = await must(mesh.api, "GET", `/wayside/v1/projects/${project}/groups/web`);
+    expect(lastBatch).toMatchObject({ instances: 4 });
+    expect(lastBatch.perSecond).toBeCloseTo(4 / lastBatch.seconds, 0);
     await must(mesh.api, "PATCH", manager, {
       versions: [
         { name: "stable", instanceTemplate: v2 },

@@ -4,7 +4,7 @@ import type { FleetState } from "../fleet.ts";
 import type { ProbeOutcome, ProbeRecord } from "../health/plan.ts";
 import { noScaling, type ScalingState } from "../scale/plan.ts";
 import type { Signals } from "../scale/spec.ts";
-import type { GroupSpec, HealthState, ProbeSpec, TemplateSpec } from "./spec.ts";
+import type { CreationReport, GroupSpec, HealthState, ProbeSpec, TemplateSpec } from "./spec.ts";
 
 /** The planner's vocabulary: what a group knows, the facts that change it, and the actions that follow. */
 
@@ -88,6 +88,8 @@ interface Memory {
   readonly listDueAtMs: number;
   readonly releaseDueAtMs: number;
   readonly scaling: ScalingState;
+  /** Of the last instances that were decided on together. */
+  readonly creation?: CreationReport;
 }
 
 export interface GroupState {
@@ -163,6 +165,7 @@ export interface Draft extends Context {
   listDueAtMs: number;
   releaseDueAtMs: number;
   scaling: ScalingState;
+  creation: CreationReport | undefined;
   readonly actions: Action[];
   wakeAtMs: number;
 }
@@ -210,13 +213,27 @@ export function openDraft(state: GroupState, context: Context): Draft {
     listDueAtMs: memory.listDueAtMs,
     releaseDueAtMs: memory.releaseDueAtMs,
     scaling: memory.scaling,
+    creation: memory.creation,
     actions: [],
     wakeAtMs: Number.POSITIVE_INFINITY,
   };
 }
 
 export function closeDraft(draft: Draft): GroupState {
-  const { spec, lastId, templates, instances, inFlight, probes, listDueAtMs, releaseDueAtMs, intentsDone, goodTemplates, scaling } = draft;
+  const {
+    spec,
+    lastId,
+    templates,
+    instances,
+    inFlight,
+    probes,
+    listDueAtMs,
+    releaseDueAtMs,
+    intentsDone,
+    goodTemplates,
+    scaling,
+    creation,
+  } = draft;
   return {
     spec,
     lastId,
@@ -224,7 +241,7 @@ export function closeDraft(draft: Draft): GroupState {
     instances,
     ...(intentsDone > 0 && { intentsDone }),
     ...(goodTemplates.length > 0 && { goodTemplates }),
-    memory: { inFlight, probes, listDueAtMs, releaseDueAtMs, scaling },
+    memory: { inFlight, probes, listDueAtMs, releaseDueAtMs, scaling, ...(creation && { creation }) },
   };
 }
 
