@@ -2,7 +2,7 @@
 import type { JsonObject } from "#base/json.ts";
 import { Application } from "./application.ts";
 import { listenAt } from "./control-socket.ts";
-import { Listeners, type ListeningSockets } from "./listeners.ts";
+import { Listeners, type Inheritance } from "./listeners.ts";
 import { Membership, sentence, type MembershipStart } from "./membership.ts";
 import { OwnTunnel } from "./own-tunnel.ts";
 import { ApplicationProbe } from "./probe.ts";
@@ -10,8 +10,8 @@ import type { AgentOptions } from "./options.ts";
 import { startSuccessor } from "./succession.ts";
 
 export interface AgentStart extends MembershipStart {
-  /** Those that the agent before listened on. */
-  readonly sockets?: ListeningSockets;
+  /** What the listeners of the agent before have left. */
+  readonly inherited?: Inheritance;
 }
 
 /** How an agent ends: with which status, and with what to say. */
@@ -22,7 +22,7 @@ export interface Ending {
 
 export class Agent {
   readonly #options: AgentOptions;
-  readonly #sockets: ListeningSockets;
+  readonly #inherited: Inheritance;
   readonly #log: (line: string) => void;
   readonly #membership: Membership;
   readonly #application: Application;
@@ -34,9 +34,9 @@ export class Agent {
   #socket: { close(): Promise<void> } | undefined;
   #isLeaving = false;
 
-  constructor(options: AgentOptions, { sockets = {}, ...start }: AgentStart, log: (line: string) => void) {
+  constructor(options: AgentOptions, { inherited = {}, ...start }: AgentStart, log: (line: string) => void) {
     this.#options = options;
-    this.#sockets = sockets;
+    this.#inherited = inherited;
     this.#log = log;
     const { app, command, folder, healthPath } = options;
     this.#probe = new ApplicationProbe(app && { ...app, path: healthPath }, (isHealthy) => this.#healthChanged(isHealthy));
@@ -74,7 +74,7 @@ export class Agent {
         options,
         folder,
         services: () => this.#membership.services(),
-        inherited: this.#sockets,
+        inherited: this.#inherited,
         log: this.#log,
       });
       for (const [name, where] of Object.entries(started.describe())) this.#log(`${name} listener at ${where}`);
@@ -145,13 +145,15 @@ export class Agent {
   /** From here on the one who asked is the agent: no heartbeat comes from this one any more. */
   #handOver(): JsonObject {
     const { session } = this.#membership;
+    const counts = { ...this.#listeners?.counts() };
     void this.#end({ status: 0, text: "handed over to the next agent" }, "keep");
-    return session === undefined ? {} : { session };
+    return { ...(session !== undefined && { session }), counts };
   }
 
   #status(): JsonObject {
     const { healthy } = this.#probe;
     const { lastContact, ...membership } = this.#membership.status();
+    const counts = { ...this.#listeners?.counts() };
     return {
       pid: process.pid,
       mesh: this.#options.mesh,
@@ -160,6 +162,7 @@ export class Agent {
       ...(healthy === undefined ? {} : { healthy }),
       ...(this.#application.pid === undefined ? {} : { application: this.#application.pid }),
       ...this.#listeners?.describe(),
+      ...(Object.keys(counts).length > 0 && { requests: counts }),
       ...(lastContact === undefined ? {} : { lastContact }),
     };
   }

@@ -9,7 +9,8 @@ import type { Span } from "#telemetry/span.ts";
 import { writePrivate } from "./identity.ts";
 import { readKeyFiles, watchKeyFiles } from "./inbound/key-files.ts";
 import { startInbound, type InboundListener } from "./inbound/listener.ts";
-import type { Closing, ListeningSocket } from "./http/strict-server.ts";
+import type { Closing, Counts, ListeningSocket } from "./http/strict-server.ts";
+import { finishWithinMs } from "./retry.ts";
 import { startOutbound, type OutboundListener } from "./outbound/listener.ts";
 import { MeshNames } from "./outbound/mesh-names.ts";
 import { startResolver, type Resolver } from "./resolver/server.ts";
@@ -37,16 +38,21 @@ export interface ListenersStart {
   readonly folder: string;
   /** The host patterns of the project's services; throws while nobody can be asked. */
   readonly services: () => Promise<readonly string[]>;
-  readonly inherited: ListeningSockets;
+  readonly inherited: Inheritance;
   readonly log: (line: string) => void;
 }
 
 /** Sockets that an agent listens on, by the listener's name, on their way to the next agent. */
 export type ListeningSockets = Readonly<Partial<Record<"inbound" | "outbound", ListeningSocket>>>;
 
+/** What the listeners of one agent leave to those of the next. */
+export interface Inheritance {
+  readonly sockets?: ListeningSockets;
+  readonly counts?: Readonly<Partial<Record<"inbound" | "outbound", Counts>>>;
+}
+
 /** A proxy or program that keeps connections lets go of one that was idle for five seconds (kj, most HTTP clients). */
 const lingerMs = 6_000;
-const graceMs = 15_000;
 
 export class Listeners {
   readonly #start: ListenersStart;
@@ -88,6 +94,14 @@ export class Listeners {
     };
   }
 
+  /** Requests so far, by what came of them. */
+  counts(): NonNullable<Inheritance["counts"]> {
+    return {
+      ...(this.#inbound && { inbound: this.#inbound.counts() }),
+      ...(this.#outbound && { outbound: this.#outbound.counts() }),
+    };
+  }
+
   get sockets(): ListeningSockets {
     return {
       ...(this.#inbound?.socket && { inbound: this.#inbound.socket }),
@@ -107,7 +121,7 @@ export class Listeners {
 
   /** Another process accepts from the same sockets: what is under way here is finished, and connections are given up behind an answer. */
   async giveWay(): Promise<void> {
-    await this.#close({ graceMs, lingerMs });
+    await this.#close({ graceMs: finishWithinMs, lingerMs });
   }
 
   async #close(closing: Closing): Promise<void> {
@@ -121,19 +135,22 @@ export class Listeners {
 
   async #startAll(): Promise<void> {
     const { inherited, log, options } = this.#start;
+    const { counts = {}, sockets = {} } = inherited;
     const { inbound, outbound, resolver } = options;
     const record = this.#exporter && { onSpan: (span: Span) => this.#record(span) };
     if (inbound) {
       const { address, port, keyFiles, ...rest } = inbound;
-      const listen = inherited.inbound ? { socket: inherited.inbound } : { address, port };
-      const started = await startInbound({ ...rest, listen, keys: readKeyFiles(keyFiles), ...record });
+      const listen = sockets.inbound ? { socket: sockets.inbound } : { address, port };
+      const more = { ...record, ...(counts.inbound && { counts: counts.inbound }) };
+      const started = await startInbound({ ...rest, listen, keys: readKeyFiles(keyFiles), ...more });
       this.#inbound = started;
       this.#stopWatching = watchKeyFiles(keyFiles, (keys) => started.setKeys(keys), log);
     }
     if (!outbound) return;
     const isMeshName = (host: string, port?: number): boolean => this.#names.has(host, port);
-    const socket = inherited.outbound && { inherited: inherited.outbound };
-    this.#outbound = await startOutbound({ ...outbound, ...socket, isMeshName, ...record });
+    const more = { ...record, ...(counts.outbound && { counts: counts.outbound }) };
+    const socket = sockets.outbound && { inherited: sockets.outbound };
+    this.#outbound = await startOutbound({ ...outbound, ...socket, isMeshName, ...more });
     if (resolver) this.#resolver = await retried(() => startResolver({ ...resolver, isMeshName }));
     await this.#names.start();
   }

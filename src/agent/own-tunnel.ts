@@ -2,6 +2,7 @@
 import { startTunnel, type Tunnel, type TunnelState } from "./tunnel/connector.ts";
 import type { Place } from "./control-plane.ts";
 import type { Registered } from "./identity.ts";
+import { finishWithinMs } from "./retry.ts";
 
 /** A successor that does not come must not keep the one before it for ever. */
 const replacedWithinMs = 15_000;
@@ -53,7 +54,7 @@ export class OwnTunnel {
     const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, replacedWithinMs)));
     await Promise.race([this.#replaced.promise, late]);
     clearTimeout(timer);
-    await this.close();
+    await this.#tunnel.close(finishWithinMs);
   }
 
   #tell(state: TunnelState): void {

@@ -3,8 +3,9 @@ import { spawn, type SendHandle } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "#base/errors.ts";
+import { isJsonObject } from "#base/json.ts";
 import type { ListeningSocket } from "./http/strict-server.ts";
-import type { ListeningSockets } from "./listeners.ts";
+import type { Inheritance, ListeningSockets } from "./listeners.ts";
 import type { AgentOptions } from "./options.ts";
 import { askAgent } from "./control-socket.ts";
 import { writePrivate } from "./identity.ts";
@@ -77,11 +78,17 @@ export async function inheritedSockets(): Promise<ListeningSockets> {
   return sockets;
 }
 
-/** Takes the place of the agent that runs with this folder, if one does: gives its session. Resolves when its socket is free. */
-export async function takeOver(folder: string): Promise<string | undefined> {
+/** Takes the place of the agent that runs with this folder, if one does: gives its session and what was counted. Resolves when its socket is free. */
+export async function takeOver(
+  folder: string,
+): Promise<{ readonly previous?: string; readonly counts?: NonNullable<Inheritance["counts"]> }> {
   const answer = await askAgent(folder, { command: "handOver" });
-  if (!answer) return undefined;
+  if (!answer) return {};
   while (await askAgent(folder, { command: "status" }).catch(() => undefined)) await new Promise((resolve) => setTimeout(resolve, 20));
-  const { session } = answer;
-  return typeof session === "string" ? session : undefined;
+  const { counts, session } = answer;
+  return {
+    ...(typeof session === "string" && { previous: session }),
+    // It comes from this very program, by a socket that nobody else may open.
+    ...(isJsonObject(counts) && { counts: counts as NonNullable<Inheritance["counts"]> }),
+  };
 }

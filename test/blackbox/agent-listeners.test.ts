@@ -6,10 +6,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { freePort, instances, processesWith, startAgent, tokenOf, type AgentProcess } from "./harness/agents.ts";
+import { startApplication, type Application } from "./harness/application.ts";
 import { startCollector, type Collector } from "./harness/collector.ts";
 import { must, until } from "./harness/rest.ts";
-import { exchange } from "./harness/socket.ts";
-import { ask, startLoad } from "./harness/traffic.ts";
+import { exchange, open } from "./harness/socket.ts";
+import { ask, startLoad, watchFor } from "./harness/traffic.ts";
 import { startMesh, wayside, type Mesh } from "./harness/wayside.ts";
 
 const host = "hello.shop.mesh";
@@ -19,13 +20,9 @@ const first = "first-key-of-the-group";
 const second = "second-key-of-the-group";
 const secret = "/v1/projects/demo/secrets/hello-key";
 
-/** Answers with the headers that it got, and `ok` where it is asked how it is. */
-const echo = `require("http").createServer((q, s) => {
-  s.end(q.url === "/healthz" ? "ok" : JSON.stringify({ pid: process.pid, url: q.url, headers: q.headers }));
-}).listen(process.env.PORT, "127.0.0.1")`;
-
 let mesh: Mesh;
 let collector: Collector;
+let app: Application;
 let agent: AgentProcess;
 let ports: Record<"app" | "inbound" | "outbound" | "resolver", number>;
 
@@ -41,8 +38,33 @@ const isOpen = (port: number): Promise<boolean> =>
 const viaOutbound = (url: string): Promise<{ status: number; text: string }> =>
   exchange(`http://127.0.0.1:${ports.outbound}`, `GET ${url} HTTP/1.1\r\nHost: ${new URL(url).host}\r\nConnection: close\r\n\r\n`);
 
+async function status(): Promise<{ requests: { inbound: { passed: number } } }> {
+  const { stdout } = await wayside(["agent", "status", "--state", agent.folder, "-o", "json"]);
+  return JSON.parse(stdout) as { requests: { inbound: { passed: number } } };
+}
+
+/** One through the mesh to the application, which sends back what it is told. */
+async function openWebSocket(): Promise<{ says(two: string): Promise<unknown>; close(): void }> {
+  const socket = open(mesh.mesh);
+  let text = "";
+  socket.on("data", (chunk: Buffer) => (text += chunk.toString("latin1")));
+  const upgrade =
+    "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+  socket.write(`GET /ws HTTP/1.1\r\nHost: ${host}\r\n${upgrade}\r\n`);
+  await until("the handshake", 5_000, () => Promise.resolve(text.includes("101 Switching")));
+  return {
+    says: (two) => {
+      const seen = text.length;
+      socket.write(Buffer.concat([Buffer.from([0x81, 0x82, 0, 0, 0, 0]), Buffer.from(two)]));
+      return until(`the echo of ${two}`, 5_000, () => Promise.resolve(text.slice(seen).endsWith(two)));
+    },
+    close: () => void socket.destroy(),
+  };
+}
+
 beforeAll(async () => {
-  [mesh, collector] = await Promise.all([startMesh(["--state", join(scratch, "mesh")]), startCollector()]);
+  const state = ["--state", join(scratch, "mesh")];
+  [mesh, collector, app] = await Promise.all([startMesh(state), startCollector(), startApplication()]);
   const applied = await wayside(["apply", "-f", "examples/agent/hello.yaml"], { env: { WAYSIDE_API: mesh.api } });
   expect(applied.status, applied.stderr).toBe(0);
   await must(mesh.api, "POST", "/v1/projects/demo/secrets?secretId=hello-key", { replication: { automatic: {} } });
@@ -50,7 +72,7 @@ beforeAll(async () => {
   const policy = { name: "hello", target: "backendServices/hello", inboundKey: "projects/demo/secrets/hello-key" };
   await must(mesh.api, "POST", "/wayside/v1/projects/demo/trafficPolicies", policy);
   writeFileSync(keyFile, first);
-  ports = { app: await freePort(), inbound: await freePort(), outbound: await freePort(), resolver: await freePort() };
+  ports = { app: app.port, inbound: await freePort(), outbound: await freePort(), resolver: await freePort() };
   agent = startAgent({
     api: mesh.api,
     folder: join(scratch, "agent"),
@@ -59,7 +81,7 @@ beforeAll(async () => {
     more: `--inbound ${ports.inbound} --inbound-key-file ${keyFile} --health-path /healthz --outbound ${ports.outbound} --mesh-entry ${mesh.mesh} --resolver ${ports.resolver} --otlp ${collector.url}`.split(
       " ",
     ),
-    command: [process.execPath, "-e", echo],
+    command: [],
   });
   await agent.said(/is healthy: the mesh may send it requests/);
   await serves();
@@ -69,7 +91,7 @@ afterAll(async () => {
   if (agent.process.exitCode === null) agent.process.kill("SIGTERM");
   await agent.ended();
   await mesh.stop();
-  await collector.close();
+  await Promise.all([collector.close(), app.close()]);
   rmSync(scratch, { recursive: true, force: true });
 });
 
@@ -77,8 +99,7 @@ describe("inbound", () => {
   it("is what is registered, and says so", async () => {
     expect(agent.output()).toContain(`inbound listener at 127.0.0.1:${ports.inbound}, to 127.0.0.1:${ports.app}`);
     expect(agent.output()).toMatch(new RegExp(`registered \\S+ in \\S+ at 127.0.0.1, port ${ports.inbound}\n`));
-    const { stdout } = await wayside(["agent", "status", "--state", agent.folder, "-o", "json"]);
-    expect(JSON.parse(stdout)).toMatchObject({
+    expect(await status()).toMatchObject({
       inbound: `127.0.0.1:${ports.inbound}, to 127.0.0.1:${ports.app}`,
       outbound: `127.0.0.1:${ports.outbound}, to ${mesh.mesh}`,
       resolver: `127.0.0.1:${ports.resolver}`,
@@ -86,8 +107,8 @@ describe("inbound", () => {
   });
 
   it("restores Host for the mesh, refuses everybody else, and records a span", async () => {
-    const { body } = await ask(mesh.mesh, { host, path: "/seen" });
-    expect(JSON.parse(body)).toMatchObject({ url: "/seen", headers: { host } });
+    expect(await ask(mesh.mesh, { host, path: "/seen" })).toMatchObject({ status: 200, body: "ok" });
+    expect(app.received.find(({ url }) => url === "/seen")?.headers).toContainEqual(["host", host]);
     const stranger = await fetch(`http://127.0.0.1:${ports.inbound}/seen`);
     expect([stranger.status, await stranger.text()]).toEqual([403, expect.stringContaining("not signed by a proxy")]);
     expect(await fetch(`http://127.0.0.1:${ports.inbound}/healthz`)).toMatchObject({ status: 403 });
@@ -116,9 +137,9 @@ describe("inbound", () => {
 describe("outbound", () => {
   it("reaches services by their names, which the VM's own session may ask for, and all else directly", async () => {
     const service = await viaOutbound(`http://${host}/by-name`);
-    expect([service.status, service.text]).toEqual([200, expect.stringContaining('"url":"/by-name"')]);
     const direct = await viaOutbound(`http://127.0.0.1:${ports.app}/directly`);
-    expect([direct.status, direct.text]).toEqual([200, expect.stringContaining('"url":"/directly"')]);
+    expect([service.status, direct.status]).toEqual([200, 200]);
+    expect(app.received.map(({ url }) => url)).toEqual(expect.arrayContaining(["/by-name", "/directly"]));
   });
 
   it("is where names of the mesh lead to by the resolver", async () => {
@@ -130,23 +151,31 @@ describe("outbound", () => {
 });
 
 describe("an agent after the other", () => {
-  it("takes over five times in a row behind all listeners, and no request fails either way", async () => {
+  it("takes over five times in a row: no request fails either way, a WebSocket stays, and the counts go on", async () => {
+    const passed = async (): Promise<number> => (await status()).requests.inbound.passed;
+    const before = await passed();
+    const socket = await openWebSocket();
     const inward = startLoad(mesh.mesh, { host }, 200);
     const outward = startLoad(`http://127.0.0.1:${ports.outbound}`, { host }, 20);
     for (let turn = 0; turn < 5; turn++) {
       const upgraded = await wayside(["agent", "upgrade", "--state", agent.folder]);
       expect(upgraded.status, upgraded.stderr).toBe(0);
+      await socket.says("hi");
     }
     const results = [await inward.stop(), await outward.stop()];
     expect(results.map(({ failures }) => failures)).toEqual([{}, {}]);
     expect(results[0]?.ok).toBeGreaterThan(200);
-    const own = await until("the sixth epoch", 5_000, async () =>
-      (await instances(mesh.api)).find(({ connection }) => connection?.epoch === 6),
-    );
-    expect(own).toMatchObject({ health: "HEALTHY", connection: { state: "CONNECTED" } });
+    // Those that an agent finished after it had handed over are not among them.
+    expect(await passed()).toBeGreaterThan(before + 0.8 * (results[0]?.ok ?? 0));
+    await until("the sixth epoch", 5_000, async () => (await instances(mesh.api))[0]?.connection?.epoch === 6);
+    expect(await instances(mesh.api)).toMatchObject([{ health: "HEALTHY", connection: { state: "CONNECTED" } }]);
     const resolver = new Resolver();
     resolver.setServers([`127.0.0.1:${ports.resolver}`]);
     expect(await resolver.resolve4(host)).toEqual(["127.0.0.1"]);
+    // Longer than kept connections are waited for: only the end of the socket itself ends it.
+    await watchFor(7_000);
+    await socket.says("ho");
+    socket.close();
   });
 
   it("leaves within seconds, and no port stays open", async () => {
@@ -154,8 +183,8 @@ describe("an agent after the other", () => {
     expect((await wayside(["agent", "leave", "--state", agent.folder])).status).toBe(0);
     expect(performance.now() - began).toBeLessThan(10_000);
     await until("no process", 10_000, () => Promise.resolve(processesWith(agent.folder).length === 0));
-    const open = await Promise.all([ports.inbound, ports.outbound, ports.resolver, ports.app].map(isOpen));
-    expect(open).toEqual([false, false, false, false]);
+    const left = await Promise.all([ports.inbound, ports.outbound, ports.resolver].map(isOpen));
+    expect(left).toEqual([false, false, false]);
     expect(await instances(mesh.api)).toEqual([]);
   });
 });

@@ -50,6 +50,9 @@ const defaultServerLimits: ServerLimits = {
   connections: 10_000,
 };
 
+/** How often something was, by its name. */
+export type Counts = Readonly<Record<string, number>>;
+
 /** A request that can be read in one way only. */
 export interface Arrival {
   readonly head: RequestHead;
@@ -64,6 +67,8 @@ export interface Arrival {
 
 export interface StrictServerOptions {
   readonly limits: Partial<ServerLimits>;
+  /** What was counted before. */
+  readonly counts?: Counts | undefined;
   readonly serve: (arrival: Arrival) => void;
   /** Takes CONNECT requests; absent: they are refused. */
   readonly tunnel?: (arrival: Arrival, socket: Duplex, first: Buffer) => void;
@@ -76,13 +81,14 @@ export class StrictServer {
   readonly #sockets = new Set<Socket>();
   /** The responses under way on a connection: several where requests do not wait for answers. */
   readonly #underWay = new WeakMap<Duplex, Set<ServerResponse>>();
-  readonly #counts = new Map<string, number>();
+  readonly #counts: Map<string, number>;
   #isClosing = false;
   #hasLingered = false;
 
   constructor(options: StrictServerOptions) {
     this.#options = options;
     this.#limits = { ...defaultServerLimits, ...options.limits };
+    this.#counts = new Map(Object.entries(options.counts ?? {}));
     const { connections, headBytes, headMs, keepAliveMs } = this.#limits;
     this.#server = createServer({
       insecureHTTPParser: false,
@@ -127,7 +133,7 @@ export class StrictServer {
   }
 
   /** Everything that was counted, by its name. */
-  counts(): Readonly<Record<string, number>> {
+  counts(): Counts {
     return Object.fromEntries(this.#counts);
   }
 

@@ -8,7 +8,15 @@ import { endToEnd, type Field, valuesOf } from "../http/fields.ts";
 import { BodyIdleError, forward } from "../http/forward.ts";
 import { type Traced, traceRequest } from "../http/listener-trace.ts";
 import { asksUpgrade, hasBody, pathRefusal, type Refusal, type RequestHead } from "../http/request-head.ts";
-import { type Arrival, type Closing, type ListeningSocket, type ListenOn, type ServerLimits, StrictServer } from "../http/strict-server.ts";
+import {
+  type Arrival,
+  type Closing,
+  type Counts,
+  type ListeningSocket,
+  type ListenOn,
+  type ServerLimits,
+  StrictServer,
+} from "../http/strict-server.ts";
 import { type Verdict, Verifier } from "./verifier.ts";
 
 /** The listener in front of a VM's application: takes what proxies of the mesh have signed, and hands it on with the Host that it is meant for. */
@@ -25,6 +33,8 @@ export interface InboundOptions {
   /** Given the SERVER span of each request whose trace is recorded. */
   readonly onSpan?: (span: Span) => void;
   readonly limits?: Partial<ServerLimits>;
+  /** Those of the process before, which go on. */
+  readonly counts?: Counts;
   readonly clock?: Clock;
   readonly random?: Random;
 }
@@ -32,7 +42,7 @@ export interface InboundOptions {
 export interface InboundListener {
   readonly port: number;
   /** Requests by what came of them: `passed`, `health`, `app_failed`, or the reason of a refusal. */
-  counts(): Readonly<Record<string, number>>;
+  counts(): Counts;
   /** The keys that count from now on. Throws `UserError` for those that are none, and keeps the old ones. */
   setKeys(keys: readonly string[]): void;
   /** What another process is given to go on from. */
@@ -71,7 +81,7 @@ class Inbound {
   constructor(options: InboundOptions) {
     this.#options = options;
     this.verifier = new Verifier(options.keys, options.clock ?? systemClock);
-    this.server = new StrictServer({ limits: options.limits ?? {}, serve: (arrival) => this.#serve(arrival) });
+    this.server = new StrictServer({ limits: options.limits ?? {}, counts: options.counts, serve: (arrival) => this.#serve(arrival) });
   }
 
   #serve(arrival: Arrival): void {

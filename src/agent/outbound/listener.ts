@@ -12,7 +12,7 @@ import { endToEnd, type Field } from "../http/fields.ts";
 import { BodyIdleError, forward, joinSockets, type Upstream } from "../http/forward.ts";
 import { type Traced, traceRequest } from "../http/listener-trace.ts";
 import type { Refusal } from "../http/request-head.ts";
-import { type Arrival, type Closing, type ListeningSocket, type ServerLimits, StrictServer } from "../http/strict-server.ts";
+import { type Arrival, type Closing, type Counts, type ListeningSocket, type ServerLimits, StrictServer } from "../http/strict-server.ts";
 import { type Destination, destinationOf, isSelf, type Surroundings, tunnelEndOf } from "./destination.ts";
 
 /** The listener that a VM's programs reach the mesh by: an HTTP proxy on loopback. What is no name of the mesh goes where it would go without it. */
@@ -35,6 +35,8 @@ export interface OutboundOptions {
   /** Share of the traces that begin here which are recorded; the proxies go by it. Default 1. */
   readonly samplingRatio?: number;
   readonly limits?: Partial<ServerLimits>;
+  /** Those of the process before, which go on. */
+  readonly counts?: Counts;
   readonly clock?: Clock;
   readonly random?: Random;
 }
@@ -42,7 +44,7 @@ export interface OutboundOptions {
 export interface OutboundListener {
   readonly port: number;
   /** Requests by where they went, `mesh`, `direct`, `tunnel`, or the reason of a refusal. */
-  counts(): Readonly<Record<string, number>>;
+  counts(): Counts;
   /** What another process is given to go on from. */
   readonly socket: ListeningSocket | undefined;
   close(closing?: Closing): Promise<void>;
@@ -92,6 +94,7 @@ class Outbound {
     this.#around = { isMeshName: options.isMeshName, self: { address: "127.0.0.1", port: 0 }, pseudonym };
     this.#server = new StrictServer({
       limits: options.limits ?? {},
+      counts: options.counts,
       serve: (arrival) => this.#serve(arrival),
       tunnel: (arrival, socket, first) => this.#tunnel(arrival, socket, first),
     });

@@ -6,8 +6,12 @@ import { runAgent } from "./join.ts";
 export async function run({ state = defaultStateFolder() }: { readonly state?: string }): Promise<void> {
   const options = keptOptions(state);
   const sockets = await inheritedSockets();
-  const previous = await takeOver(state);
+  const { previous, counts } = await takeOver(state);
   // Read after the hand-over: the epoch in it is then the last one.
   const identity = Identity.open(state);
-  await runAgent(options, { identity, sockets, ...(previous === undefined ? {} : { previous }) });
+  await runAgent(options, {
+    identity,
+    inherited: { sockets, ...(counts && { counts }) },
+    ...(previous === undefined ? {} : { previous }),
+  });
 }
