@@ -10,6 +10,7 @@ import {
   type ConnectRequest,
   type Heartbeat,
   type HeartbeatAnswer,
+  type LastHeartbeat,
   type Lease,
   type LeaseObserver,
   type LeaseTask,
@@ -138,6 +139,13 @@ export class Leases {
     const { drained, healthy } = beaten.lease;
     const released = drained && (await this.#isReleased(name));
     return { kind: "taken", state: drained ? "DRAINING" : "SERVING", released, ...(healthy === undefined ? {} : { healthy }) };
+  }
+
+  lastHeartbeat(name: string): LastHeartbeat | undefined {
+    const presence = this.#presences.get(name);
+    if (!presence || presence.sequence < 0) return undefined;
+    const { sequence: _sequence, ...rest } = presence;
+    return rest;
   }
 
   async authorize(name: string, session: string): Promise<boolean> {

@@ -24,14 +24,17 @@ export interface AgentSetup {
   /** Absent: a VM that comes back. */
   readonly token?: string;
   readonly more?: readonly string[];
+  /** Added to its environment. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Answers with its process id, on `PORT`. */
 const application = [process.execPath, "examples/agent/hello.mjs"];
 
-export function startAgent({ api, folder, port, token, more = [] }: AgentSetup): AgentProcess {
+export function startAgent({ api, folder, port, token, more = [], env = {} }: AgentSetup): AgentProcess {
   const options = ["--mesh", api, "--state", folder, "--port", String(port), ...(token === undefined ? [] : ["--token", token]), ...more];
-  return watched(spawn(process.execPath, ["bin/wayside.js", "agent", "join", ...options, "--", ...application], { cwd: root }), folder);
+  const command = ["bin/wayside.js", "agent", "join", ...options, "--", ...application];
+  return watched(spawn(process.execPath, command, { cwd: root, env: { ...process.env, ...env } }), folder);
 }
 
 /** Keeps what a process says. */

@@ -80,7 +80,9 @@ export function putRegistration(
     ...(namedPorts.length > 0 && { namedPorts }),
     ...(leased && { leased }),
   };
-  const joined = putMembers(call, members, [...known.filter(({ instance }) => instance !== key), member]);
+  // In its place: a VM that comes back as what it was changes nothing, and hundreds may come back at once.
+  const listed = present ? known.map((each) => (each === present ? member : each)) : [...known, member];
+  const joined = putMembers(call, members, listed);
   return { changes: [...changes, ...joined], address, id: store.get(key)?.id };
 }
 
