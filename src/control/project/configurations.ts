@@ -17,7 +17,7 @@ import { jsonOf, textOf } from "../store/row.ts";
 import { firstRow, type SqlDatabase } from "../store/sql.ts";
 
 /** To be raised with each change of the compiler that gives other snapshots for the same resources: every project compiles itself again. */
-export const compilerRevision = 6;
+export const compilerRevision = 7;
 
 /** Workers KV. */
 const maxKeyBytes = 512;
