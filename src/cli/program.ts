@@ -1,5 +1,6 @@
 /** Every command with its options. A command's module exports `run(positionals…, options)` and is imported only when it is called. */
 import { Command, type CommanderError, InvalidArgumentError, Option } from "commander";
+import type { ListenAt } from "./commands/agent/join.ts";
 import { exitCodes } from "./exit.ts";
 
 /** The whole command line. Wrong usage ends the process with status 2. */
@@ -200,6 +201,16 @@ function addAgentCommands(root: Command): void {
     .option("--health-path <path>", "path that answers 200 when the application is well; by default accepting a connection is enough")
     .option("--stay-registered", "when stopped, only leave traffic: for machines that are started again", false)
     .option("--tunnel", "be reached through a connection that the agent opens: for machines that nobody can connect to", false)
+    .option("--inbound <[address:]port>", "listen there for requests of the mesh only, and hand them to --port of 127.0.0.1", listenAt)
+    .option("--inbound-key-file <path>", "key that proxies sign requests with; may be repeated, the newest first", collect, [])
+    .option(
+      "--outbound [port]",
+      "HTTP proxy on loopback by which programs reach services by name; 15001 when no port is given",
+      outboundPort,
+    )
+    .addOption(new Option("--mesh-entry <url>", "origin of the mesh entry, for --outbound").env("WAYSIDE_MESH_ENTRY").argParser(origin))
+    .option("--resolver <port>", "DNS on that port of loopback: names of the mesh lead to the outbound listener", vmPort)
+    .option("--otlp <url>", "send the listeners' spans to this OTLP/HTTP collector (URL/v1/traces)")
     .argument("[command...]", "program and arguments of the application, after --; without it the application is only watched")
     .action(async (command: string[], options) => (await import("./commands/agent/join.ts")).run(command, options));
   withState(agent.command("resume"))
@@ -260,6 +271,19 @@ function vmPort(text: string): number {
   const number = Number(text);
   if (!/^\d+$/.test(text) || number < 1 || number > 65_535) throw new InvalidArgumentError("a port is a number from 1 to 65535.");
   return number;
+}
+
+/** `9000`, `10.0.0.5:9000` or `[fd00::5]:9000` */
+function listenAt(text: string): ListenAt {
+  const match = /^(?:(\[[0-9a-f:.]+\]|[\d.]+):)?(\d{1,5})$/i.exec(text);
+  if (match === null) throw new InvalidArgumentError("it is a port, or ADDRESS:PORT.");
+  const [, address, number = ""] = match;
+  return { ...(address === undefined ? {} : { address: address.replace(/^\[|\]$/g, "") }), port: vmPort(number) };
+}
+
+/** Of an option whose value may be left out, commander gives true. */
+function outboundPort(text: string | true): number {
+  return text === true ? 15_001 : port(text);
 }
 
 function count(text: string): number {

@@ -91,6 +91,8 @@ export class Commands {
       case "metrics":
         for (const { key, points } of readMetrics(command.body, state.store, clock.now())) this.#ports.measure(key, { points });
         return {};
+      case "services":
+        return { services: [...state.configurations.services()] };
       case "audit":
         return { entries: [...state.audit.list(auditPage)] };
       default:

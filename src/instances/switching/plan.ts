@@ -12,7 +12,7 @@ export function planSwitch(run: GroupSwitch, view: SwitchView): SwitchMove {
   if (run.usualErrorPercent === undefined) return { kind: "begin", usualErrorPercent: errorPercent(view) };
   const reason = run.phase === "SWITCHING" ? reasonToReturn(run, view) : undefined;
   if (reason !== undefined) return { kind: "return", reason };
-  if (!view.isApplied) return { kind: "wait", for: "proxies apply the last step" };
+  if (!view.isApplied) return { kind: "wait", for: "the proxies to apply the last step" };
   const { leaving, coming, running } = counted(run, view);
   // Whatever is wrong with those that served before, a way back does not wait for them to be well.
   const ready = run.phase === "SWITCHING" ? coming.filter(({ isReady }) => isReady) : coming;

@@ -26,15 +26,16 @@ export interface AgentSetup {
   readonly more?: readonly string[];
   /** Added to its environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Default: answers with its process id, on `PORT`. */
+  readonly command?: readonly string[];
 }
 
-/** Answers with its process id, on `PORT`. */
 const application = [process.execPath, "examples/agent/hello.mjs"];
 
-export function startAgent({ api, folder, port, token, more = [], env = {} }: AgentSetup): AgentProcess {
+export function startAgent({ api, folder, port, token, more = [], env = {}, command = application }: AgentSetup): AgentProcess {
   const options = ["--mesh", api, "--state", folder, "--port", String(port), ...(token === undefined ? [] : ["--token", token]), ...more];
-  const command = ["bin/wayside.js", "agent", "join", ...options, "--", ...application];
-  return watched(spawn(process.execPath, command, { cwd: root, env: { ...process.env, ...env } }), folder);
+  const words = ["bin/wayside.js", "agent", "join", ...options, "--", ...command];
+  return watched(spawn(process.execPath, words, { cwd: root, env: { ...process.env, ...env } }), folder);
 }
 
 /** Keeps what a process says. */

@@ -113,7 +113,7 @@ describe("a switch of two groups", () => {
     expect(shop.running()).toEqual(["web-1", "web-2", "web-3"]);
     await shop.world.pass(30_000);
     expect(shop.running()).toHaveLength(3);
-    expect(await shop.seen()).toMatchObject({ waits: "proxies apply the last step" });
+    expect(await shop.seen()).toMatchObject({ waits: "the proxies to apply the last step" });
     for (let step = 0; step < 8; step++) {
       shop.apply();
       await shop.world.pass(1_500);

@@ -92,7 +92,7 @@ describe("the next move", () => {
   });
 
   test("nothing further before the proxies have it", () => {
-    expect(shown(planSwitch(groupSwitch(), view("KRRR KKKK", { isApplied: false })))).toBe("wait: proxies apply the last step");
+    expect(shown(planSwitch(groupSwitch(), view("KRRR KKKK", { isApplied: false })))).toBe("wait: the proxies to apply the last step");
   });
 
   test.each([
@@ -106,7 +106,7 @@ describe("the next move", () => {
     expect(shown(planSwitch(run, view("RRRR KKKK", { attempts })))).toBe(expected);
     // Proxies that do not answer are no reason to go on.
     expect(shown(planSwitch(run, view("RRRR KKKK", { attempts, isApplied: false })))).toBe(
-      expected.startsWith("return") ? expected : "wait: proxies apply the last step",
+      expected.startsWith("return") ? expected : "wait: the proxies to apply the last step",
     );
     expect(shown(planSwitch({ ...run, phase: "RETURNING" }, view("RRRR KKKK", { attempts })))).toBe("finish");
   });

@@ -56,5 +56,5 @@ function progressOf(found: JsonObject): string {
     return `${shortName(found[side])} ${Number(running)} of ${Number(running) + Number(keptAlive)} running`;
   };
   const waits = textOf(found["waits"]);
-  return `${textOf(found["state"])}: ${of("from")}, ${of("to")}${waits === undefined ? "" : `; waits until ${waits}`}`;
+  return `${textOf(found["state"])}: ${of("from")}, ${of("to")}${waits === undefined ? "" : `; waits for ${waits}`}`;
 }

@@ -31,6 +31,7 @@ const operations: readonly Operation[] = [
     response: shapes.anyObject,
   },
   { method: "get", path: `${of}/status`, summary: "The configuration that every proxy has applied", response: shapes.anyObject },
+  { method: "get", path: `${of}/services`, summary: "Host patterns of the services", response: shapes.services },
   { method: "get", path: `${of}/audit`, summary: "Who did what, newest first", response: shapes.anyObject },
   {
     method: "post",
@@ -87,6 +88,13 @@ const operations: readonly Operation[] = [
     path: `${of}/instances/{name}/undrain`,
     summary: "Let an instance take traffic again",
     response: shapes.instance,
+    access: "session",
+  },
+  {
+    method: "get",
+    path: `${of}/instances/{name}/services`,
+    summary: "Host patterns of the services, for the instance itself",
+    response: shapes.services,
     access: "session",
   },
   {

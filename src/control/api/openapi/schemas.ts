@@ -18,6 +18,8 @@ export const error = z.looseObject({
   error: z.looseObject({ code: z.int(), message: z.string(), status: z.exactOptional(z.string()) }),
 });
 
+export const services = z.object({ services: z.array(z.string()) });
+
 export const health200 = z.object({ status: z.literal("ok") });
 
 const leaseTerms = {
@@ -138,13 +140,14 @@ export const instance = z.object({
 
 export const instances = z.object({ instances: z.array(instance) });
 
-/** `others`: instances that were given the other state by themselves. */
+/** `others`: instances that were given the other state by themselves; `lastBatch`: instances that were decided on together. */
 export const group = z.object({
   name: z.string(),
   groupKey: z.string(),
   zone: z.string(),
   servingState,
   others: z.exactOptional(z.array(z.string())),
+  lastBatch: z.exactOptional(z.object({ decidedAt: time, instances: z.int(), seconds: z.number(), perSecond: z.number() })),
 });
 
 export const groups = z.object({ groups: z.array(group) });

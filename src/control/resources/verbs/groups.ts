@@ -1,6 +1,7 @@
 import type { JsonObject } from "#base/json.ts";
 import type { GroupSource } from "#control/compiler/group-source.ts";
 import { servingStatesOf } from "#control/compiler/traffic.ts";
+import type { GroupReport } from "#instances/group/spec.ts";
 import type { ServingState } from "#instances/switching/switch.ts";
 import type { Call, Result, Verb } from "../context.ts";
 import { groupKeys } from "../group-keys.ts";
@@ -43,5 +44,21 @@ function serve(call: Call, state: ServingState): Result {
 /** `others`: instances that were given the other state by themselves. */
 function rowOf(call: Call, { key, name, zone }: GroupSource): JsonObject {
   const { state, others } = servingStatesOf(viewOf(call), key);
-  return { name, groupKey: key, zone, servingState: state, ...(others.length > 0 && { others: [...others] }) };
+  return {
+    name,
+    groupKey: key,
+    zone,
+    servingState: state,
+    ...(others.length > 0 && { others: [...others] }),
+    ...lastBatch(call.context.store.groupReport(key)),
+  };
+}
+
+/** Instances that were decided on together, and how many of them came to run in a second. */
+function lastBatch(report: GroupReport | undefined): JsonObject {
+  if (!report?.creation) return {};
+  const { decidedAtMs, made, lastMadeAtMs } = report.creation;
+  const seconds = (lastMadeAtMs - decidedAtMs) / 1000;
+  const perSecond = Math.round((10 * made) / Math.max(0.001, seconds)) / 10;
+  return { lastBatch: { decidedAt: new Date(decidedAtMs).toISOString(), instances: made, seconds, perSecond } };
 }
