@@ -75,6 +75,7 @@ export async function freePort(): Promise<number> {
 
 export interface InstanceRow {
   readonly name: string;
+  readonly group: string;
   readonly health: string;
   readonly drained: boolean;
   readonly connection?: { readonly state: string; readonly since: string; readonly epoch: number };
