@@ -38,11 +38,13 @@ export interface ServingInstance extends Omit<Part, "drained"> {
   readonly instance: InstanceReport;
 }
 
-/** Instances that run and are not on their way out, in one way or the other. */
+/** Instances that run and are not on their way out, in one way or the other; what has left its list is out before its group has said so. */
 export function servingInstances(view: ResourceView, source: GroupSource): readonly ServingInstance[] {
   const instances = view.groupReport(source.key)?.instances ?? [];
   const part = trafficOf(view, source);
+  const listed = source.kind === "managed" ? undefined : new Set(source.members.map(({ name }) => name));
   return instances.flatMap((instance) => {
+    if (listed && !listed.has(instance.name)) return [];
     if (instance.status !== "RUNNING" || instance.action === "DELETING") return [];
     const { drained, lease, servingState } = part(instance.name);
     return drained || (lease && lease.report?.state !== "CONNECTED") ? [] : [{ instance, lease, servingState }];

@@ -110,7 +110,7 @@ export class Project {
     const { store, groups, configurations } = this.#state;
     const isNews = store.transaction(() => {
       if (!groups.observe(report)) return false;
-      configurations.update({ keys: new Set([dependency.group(report.key)]), unreadable: "keep" }, this.#ports.clock.now());
+      configurations.markStale([dependency.group(report.key)]);
       return true;
     });
     if (!isNews) return;
@@ -146,7 +146,7 @@ export class Project {
     const { store, leases, configurations } = this.#state;
     const changed = store.transaction(() => {
       const keys = leases.observe(group, reports);
-      if (keys.length > 0) configurations.update({ keys: new Set(keys), unreadable: "keep" }, this.#ports.clock.now());
+      configurations.markStale(keys);
       return keys.length > 0;
     });
     if (changed) this.#wake();
@@ -177,7 +177,10 @@ export class Project {
     return isReleased(users, { key, instances }, this.#ports.clock.now());
   }
 
-  /** Does everything that is due in the outboxes, and the next moves of switches, and sets the alarm for what is not. Never throws; calls at the same time are one. */
+  /**
+   * Compiles what is stale, does everything that is due in the outboxes, and the next moves of switches, and sets the alarm for what is not
+   * due. Never throws; calls at the same time are one.
+   */
   drain(): Promise<void> {
     this.#drainAgain = true;
     // Not begun in this turn: what it does may call for another drain, which must find this one.
@@ -198,6 +201,7 @@ export class Project {
     let wakeAtMs: number | undefined;
     while (this.#drainAgain && writes < writesPerDrain) {
       this.#drainAgain = false;
+      const compiled = this.#state.configurations.compileStale(this.#ports.clock.now());
       const switched = await this.#switches.pass();
       const [published, delivered, leased] = await Promise.all([
         this.#publisher.pass(writesPerDrain - writes),
@@ -208,19 +212,20 @@ export class Project {
       writes += done;
       // What was done may have made something else due.
       if (done > 0) this.#drainAgain = true;
-      wakeAtMs = [switched, published, delivered, leased].map((pass) => pass.wakeAtMs).reduce(earlier);
+      wakeAtMs = [compiled, switched, published, delivered, leased].map((pass) => pass.wakeAtMs).reduce(earlier);
     }
     this.#ports.setAlarm(this.#drainAgain ? this.#ports.clock.now() : wakeAtMs);
   }
 
   #hasWork(): boolean {
-    const { ledger, secretOutbox, groups, leases, store } = this.#state;
+    const { configurations, ledger, secretOutbox, groups, leases, store } = this.#state;
     const { publications, garbage } = ledger.state();
     return (
+      configurations.hasStale() ||
       publications.length > 0 ||
       garbage.length > 0 ||
       secretOutbox.pending().length > 0 ||
-      groups.pending().length > 0 ||
+      groups.hasPending() ||
       leases.pending().length > 0 ||
       activeSwitches(store).length > 0
     );

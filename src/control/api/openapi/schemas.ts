@@ -132,6 +132,8 @@ export const instance = z.object({
       address: z.exactOptional(z.string()),
     }),
   ),
+  /** Of one instance alone; never in a list. `cpuSeconds` of the application since its start, `cpuCores` busy between the last two heartbeats. */
+  lastHeartbeat: z.exactOptional(z.object({ at: time, cpuSeconds: z.exactOptional(z.number()), cpuCores: z.exactOptional(z.number()) })),
   cloneSuspected: z.exactOptional(z.object({ at: time, address: z.string() })),
   lastError: z.exactOptional(z.string()),
 });

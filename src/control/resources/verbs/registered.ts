@@ -4,7 +4,7 @@ import { trafficOf } from "#control/compiler/traffic.ts";
 import type { GroupSource } from "#control/compiler/group-source.ts";
 import { membersKey, type InstanceLease } from "#control/compiler/membership.ts";
 import { instances as instanceKind } from "#model/compute/instances.ts";
-import type { GroupReport, InstanceReport } from "#instances/group/spec.ts";
+import type { GroupKey, GroupReport, InstanceReport } from "#instances/group/spec.ts";
 import type { ServingState } from "#instances/switching/switch.ts";
 import type { Change } from "../../command.ts";
 import type { Call, Result, Verb } from "../context.ts";
@@ -39,18 +39,25 @@ interface Found {
   readonly labels: Readonly<Record<string, string>> | undefined;
 }
 
-function all(call: Call): Found[] {
+/** What to look for, where not everything is wanted: agents ask for one of thousands. */
+interface Sought {
+  readonly group?: GroupKey | undefined;
+  readonly name?: string;
+}
+
+function all(call: Call, { group: only, name }: Sought = {}): Found[] {
   return groupKeys(call).flatMap((key) => {
-    const group = findGroup(call, key);
-    return group ? instancesOf(call, group) : [];
+    const group = only === undefined || only === key ? findGroup(call, key) : undefined;
+    return group ? instancesOf(call, group, name) : [];
   });
 }
 
-function instancesOf(call: Call, group: GroupSource): Found[] {
+function instancesOf(call: Call, group: GroupSource, name: string | undefined): Found[] {
   const { store } = call.context;
   const report: GroupReport | undefined = store.groupReport(group.key);
-  const reported = new Map((report?.instances ?? []).map((instance) => [instance.name, instance]));
-  const members = group.kind === "managed" ? [...reported.values()] : group.members;
+  const isSought = (one: { readonly name: string }): boolean => name === undefined || one.name === name;
+  const reported = new Map((report?.instances ?? []).filter(isSought).map((instance) => [instance.name, instance]));
+  const members = group.kind === "managed" ? [...reported.values()] : group.members.filter(isSought);
   const part = trafficOf(viewOf(call), group);
   return members.map((member) => {
     const stored = group.kind === "unmanaged" ? store.get(keyOf(scopeOf(group.key), "instances", member.name)) : undefined;
@@ -63,8 +70,8 @@ function instancesOf(call: Call, group: GroupSource): Found[] {
 function one(call: Call): Found {
   const { name = "", project, query } = call.command;
   const { group: wanted } = query;
-  const key = wanted === undefined ? undefined : findGroup(call, wanted)?.key;
-  const found = all(call).filter(({ member, group }) => member.name === name && (wanted === undefined || group.key === key));
+  const group = wanted === undefined ? undefined : findGroup(call, wanted)?.key;
+  const found = wanted === undefined || group !== undefined ? all(call, { group, name }) : [];
   const [first, ...others] = found;
   if (!first) throw notFound(project, wanted === undefined ? `instances/${name}` : `${wanted}/instances/${name}`);
   if (others.length === 0) return first;
