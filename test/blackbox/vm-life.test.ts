@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { freePort, instances, processesWith, startAgent, tokenOf, type AgentProcess } from "./harness/agents.ts";
-import { call, until } from "./harness/rest.ts";
+import { call, must, until } from "./harness/rest.ts";
 import { readKv, readObjects } from "./harness/state-folder.ts";
 import { ask } from "./harness/traffic.ts";
 import { startMesh, wayside, type Mesh } from "./harness/wayside.ts";
@@ -20,6 +20,11 @@ beforeAll(async () => {
   const applied = await wayside(["apply", "-f", "examples/agent/hello.yaml"], { env: { WAYSIDE_API: mesh.api } });
   expect(applied.status, applied.stderr).toBe(0);
   await until("the service", 10_000, async () => (await ask(mesh.mesh, { host })).status === 503);
+  // The directory of services is published after what it leads to.
+  await until("all of it in Workers KV", 10_000, async () => {
+    const { publishing } = await must(mesh.api, "GET", "/wayside/v1/projects/demo/status");
+    return publishing.pending === 0;
+  });
 });
 
 afterAll(async () => {
