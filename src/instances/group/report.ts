@@ -38,6 +38,7 @@ function describeInstance(state: GroupState, instance: Instance): InstanceReport
     health: shownHealth(state, instance),
     ...healthySince(state, instance),
     createdAtMs: instance.createdAtMs,
+    ...(instance.config && { config: instance.config.revision }),
     ...(instance.lastError === undefined ? {} : { lastError: instance.lastError }),
   };
 }

@@ -58,6 +58,14 @@ export interface RepairSpec {
   readonly updates: boolean;
 }
 
+/** What one instance has beyond its template, and keeps (Google's per-instance config). */
+export interface InstanceConfig {
+  /** Another with each change, in all of the project. */
+  readonly revision: number;
+  /** Stands before the template's. */
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
 /** What a verb of the manager asks of single instances. */
 export type Intent = { readonly id: number } & (
   | { readonly kind: "recreate" | "delete" | "abandon" | "create" | "stop" | "suspend" | "start"; readonly names: readonly string[] }
@@ -104,6 +112,10 @@ export interface GroupSpec {
     readonly autoscaling?: AutoscalingSpec;
     /** Absent: Google's defaults, REPAIR and an unchanged version. */
     readonly repair?: RepairSpec;
+    /** By name of the instance. Taken on when the instance is made, started again, or updated by a verb. */
+    readonly configs?: Readonly<Record<string, InstanceConfig>>;
+    /** Every instance has something to keep (Google's `statefulPolicy`). */
+    readonly stateful?: boolean;
     /** What was asked of single instances, oldest first; each is carried out once, by its id. */
     readonly intents?: readonly Intent[];
   };
@@ -154,6 +166,8 @@ export interface InstanceReport {
   /** By `ProbeSpec.id`, of those whose health is HEALTHY: since when. */
   readonly healthySinceMs?: Readonly<Record<string, number>>;
   readonly createdAtMs: number;
+  /** `InstanceConfig.revision` of the config that it has; absent: none. */
+  readonly config?: number;
   readonly lastError?: string;
 }
 

@@ -4,7 +4,7 @@ import type { FleetState } from "../fleet.ts";
 import type { ProbeOutcome, ProbeRecord } from "../health/plan.ts";
 import { noScaling, type ScalingState } from "../scale/plan.ts";
 import type { Signals } from "../scale/spec.ts";
-import type { GroupSpec, HealthState, ProbeSpec, TemplateSpec } from "./spec.ts";
+import type { GroupSpec, HealthState, InstanceConfig, ProbeSpec, TemplateSpec } from "./spec.ts";
 
 /** The planner's vocabulary: what a group knows, the facts that change it, and the actions that follow. */
 
@@ -70,6 +70,8 @@ export interface Instance {
   readonly port?: number;
   /** Which of the group's templates it was made from; absent for members that nobody manages. */
   readonly templateRevision?: number;
+  /** The config that it has, which may differ from the one that is wanted. */
+  readonly config?: InstanceConfig;
   /** By `ProbeSpec.id`; absent means UNKNOWN. */
   readonly health: Readonly<Record<string, HealthState>>;
   /** By `ProbeSpec.id`: when its health last became HEALTHY. */

@@ -3,6 +3,7 @@ import type { GroupSpec, UpdateAction, UpdateSpec } from "../group/spec.ts";
 import { isManaged, isStaying, put, revisionOf } from "../group/state.ts";
 import type { Draft, Instance } from "../group/state.ts";
 import { actionFor, neededAction } from "./actions.ts";
+import { isStateful, withConfig } from "./configs.ts";
 import { again, leave } from "./moves.ts";
 import { type Difference, differenceOf, isAvailable, isReached, versionsOf } from "./versions.ts";
 
@@ -24,6 +25,8 @@ const opportunistic: UpdateSpec = {
 export interface Outdated {
   readonly instance: Instance;
   readonly action: UpdateAction;
+  /** It stays under its name; otherwise another is made beside it and takes its place. */
+  readonly inPlace: boolean;
 }
 
 /** A group that is managed no longer keeps none of its instances. */
@@ -43,11 +46,9 @@ function planManaged(draft: Draft, managed: Managed): void {
   const update = managed.update ?? opportunistic;
   const staying = inOrderOfLoss(draft);
   const difference = differenceOf(versions, staying);
-  const outdated = update.type === "PROACTIVE" ? outdatedOf(draft, difference, update).map((one) => withoutGap(one, update)) : [];
-  const replaced = update.method === "SUBSTITUTE" ? outdated.filter(({ action }) => action === "REPLACE") : [];
-  // Whose place is taken already, by what was made beside them or because the group has become smaller.
-  const superseded =
-    update.type === "PROACTIVE" && update.method === "SUBSTITUTE" ? difference.surplus.slice(difference.missing.length) : [];
+  const superseded = supersededOf(draft, difference, update);
+  const outdated = update.type === "PROACTIVE" ? outdatedOf(draft, { difference, update, superseded }) : [];
+  const replaced = outdated.filter(({ inPlace }) => !inPlace);
   const going = [...replaced.map(({ instance }) => instance), ...superseded];
   const over = staying.length - managed.targetSize - (going.length > 0 ? update.maxSurge : 0);
   if (over > 0) {
@@ -57,8 +58,7 @@ function planManaged(draft: Draft, managed: Managed): void {
   }
   const missing = [...difference.missing];
   const room = new Room(draft, { update, staying, size: managed.targetSize });
-  for (const { instance, action } of outdated) {
-    if (action === "REPLACE" && update.method === "SUBSTITUTE") continue;
+  for (const { instance, action } of outdated.filter(({ inPlace }) => inPlace)) {
     if (action === "NONE" || action === "REFRESH") put(draft, { ...instance, templateRevision: missing.shift() ?? 0 });
     else if (room.take(instance)) again(draft, instance, { revision: missing.shift() ?? 0, restarts: action === "RESTART" });
   }
@@ -72,24 +72,39 @@ function planManaged(draft: Draft, managed: Managed): void {
   }
 }
 
-/** A restart takes an instance out for a while. Where none may be out, another is made beside it instead. */
-function withoutGap({ instance, action }: Outdated, { method, mostDisruptive, maxUnavailable }: UpdateSpec): Outdated {
-  const mayRestart = maxUnavailable > 0 || method === "RECREATE" || mostDisruptive !== "REPLACE";
-  return { instance, action: action === "RESTART" && !mayRestart ? "REPLACE" : action };
+/**
+ * Whose place is taken already, by what was made beside them or because the group has become smaller. What has something to keep is not among
+ * them: it is updated where it is.
+ */
+function supersededOf(draft: Draft, { missing, surplus }: Difference, { type, method }: UpdateSpec): Instance[] {
+  const count = surplus.length - missing.length;
+  if (type !== "PROACTIVE" || method !== "SUBSTITUTE" || count <= 0) return [];
+  return surplus.filter((instance) => !isStateful(draft, instance)).slice(-count);
+}
+
+interface Updating {
+  readonly difference: Difference;
+  readonly update: UpdateSpec;
+  readonly superseded: readonly Instance[];
 }
 
 /** Those in whose place another version is wanted, and that may be updated as far as it takes; those first whose loss costs least. */
-export function outdatedOf(
-  draft: Draft,
-  { missing, surplus }: Difference,
-  bounds: Pick<UpdateSpec, "minimalAction" | "mostDisruptive">,
-): Outdated[] {
-  return surplus.slice(0, missing.length).flatMap((instance, index) => {
+function outdatedOf(draft: Draft, { difference: { missing, surplus }, update, superseded }: Updating): Outdated[] {
+  const rest = surplus.filter((instance) => !superseded.includes(instance));
+  return rest.slice(0, missing.length).flatMap((instance, index) => {
     const from = draft.templates.get(instance.templateRevision ?? 0);
     const to = draft.templates.get(missing[index] ?? 0);
-    const action = to && actionFor(neededAction(from, to), bounds);
-    return action === undefined ? [] : [{ instance, action }];
+    const needed = to && neededAction(from && withConfig(from, instance.config), withConfig(to, instance.config));
+    const action = needed && actionFor(needed, update);
+    return action === undefined ? [] : [withoutGap({ instance, action }, update, isStateful(draft, instance))];
   });
+}
+
+/** A restart takes an instance out for a while. Where none may be out, another is made beside it instead, unless it has something to keep. */
+function withoutGap(one: Omit<Outdated, "inPlace">, { method, mostDisruptive, maxUnavailable }: UpdateSpec, keeps: boolean): Outdated {
+  const mayRestart = maxUnavailable > 0 || method === "RECREATE" || keeps || mostDisruptive !== "REPLACE";
+  const action = one.action === "RESTART" && !mayRestart ? "REPLACE" : one.action;
+  return { ...one, action, inPlace: action !== "REPLACE" || method === "RECREATE" || keeps };
 }
 
 /** How many more instances an update may take out at this moment. */
@@ -97,6 +112,8 @@ class Room {
   readonly #draft: Draft;
   /** Available instances above the least that there must be. */
   #spare: number;
+  /** How many more where nothing can be made beside the instance: one at least, or it would never be updated. */
+  readonly #extra: number;
   /** Instances that are unavailable anyway: these may go beyond what is spare, but not all at once. */
   #pace: number;
 
@@ -106,13 +123,14 @@ class Room {
     const available = staying.filter((instance) => isAvailable(draft, instance));
     const arriving = staying.filter((instance) => wanted.has(instance.templateRevision ?? 0) && !isAvailable(draft, instance));
     this.#spare = available.length - Math.max(0, size - update.maxUnavailable);
+    this.#extra = update.maxUnavailable > 0 ? 0 : 1;
     this.#pace = Math.max(1, update.maxSurge + update.maxUnavailable) - arriving.length - leavingByUpdate(draft);
   }
 
   /** Whether this one may be taken out; if so, it is counted. */
   take(instance: Instance): boolean {
     if (isAvailable(this.#draft, instance)) {
-      if (this.#spare <= 0) return false;
+      if (this.#spare + (isStateful(this.#draft, instance) ? this.#extra : 0) <= 0) return false;
       this.#spare -= 1;
     } else {
       if (this.#pace <= 0) return false;
@@ -144,9 +162,13 @@ export function grow(draft: Draft, revision: number, name?: string): void {
   });
 }
 
+/** So many steps of worth there are below. */
+const worths = 5;
+
 /**
- * Google names what counts (status, health, template version) and leaves the order open. Ours takes least away: first what does not run yet, then
- * what is unhealthy, then what is not known to be healthy, then what another version than the wanted ones made; among equals the youngest.
+ * Google names what counts (status, health, template version) and leaves the order open. Ours takes least away: what has something to keep
+ * last; before it, first what does not run yet, then what is unhealthy, then what is not known to be healthy, then what another version than
+ * the wanted ones made; among equals the youngest.
  */
 export function inOrderOfLoss(draft: Draft): Instance[] {
   const wanted = new Set(versionsOf(draft).map(({ revision }) => revision));
@@ -157,9 +179,10 @@ export function inOrderOfLoss(draft: Draft): Instance[] {
     if (states.some((state) => state !== "HEALTHY")) return 2;
     return wanted.has(instance.templateRevision ?? 0) ? 4 : 3;
   };
+  const keeps = (instance: Instance): number => (isStateful(draft, instance) ? worths : 0);
   return [...draft.instances.values()]
     .filter(isStaying)
-    .map((instance) => ({ instance, worth: worth(instance), id: BigInt(instance.id) }))
+    .map((instance) => ({ instance, worth: worth(instance) + keeps(instance), id: BigInt(instance.id) }))
     .toSorted((a, b) => a.worth - b.worth || (a.id < b.id ? 1 : -1))
     .map(({ instance }) => instance);
 }
