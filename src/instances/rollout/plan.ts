@@ -50,14 +50,10 @@ function planManaged(draft: Draft, managed: Managed): void {
   const outdated = update.type === "PROACTIVE" ? outdatedOf(draft, { difference, update, superseded }) : [];
   const replaced = outdated.filter(({ inPlace }) => !inPlace);
   const going = [...replaced.map(({ instance }) => instance), ...superseded];
-  const over = staying.length - managed.targetSize - (going.length > 0 ? update.maxSurge : 0);
-  if (over > 0) {
-    for (const victim of staying.slice(0, over)) leave(draft, victim);
-    // What is wanted of those that are left depends on who they are.
-    return planManaged(draft, managed);
-  }
-  const missing = [...difference.missing];
   const room = new Room(draft, { update, staying, size: managed.targetSize });
+  const over = staying.length - managed.targetSize;
+  if (shrink(draft, { staying, over, surge: update.maxSurge, isUpdating: going.length > 0, room })) return planManaged(draft, managed);
+  const missing = [...difference.missing];
   for (const { instance, action } of outdated.filter(({ inPlace }) => inPlace)) {
     if (action === "NONE" || action === "REFRESH") put(draft, { ...instance, templateRevision: missing.shift() ?? 0 });
     else if (room.take(instance)) again(draft, instance, { revision: missing.shift() ?? 0, restarts: action === "RESTART" });
@@ -70,6 +66,27 @@ function planManaged(draft: Draft, managed: Managed): void {
     const isIdle = superseded.includes(instance) && !isAvailable(draft, instance);
     if (isIdle || room.take(instance)) leave(draft, instance, { byUpdate: true });
   }
+}
+
+interface Excess {
+  readonly staying: readonly Instance[];
+  /** How many more there are than the size. */
+  readonly over: number;
+  readonly surge: number;
+  readonly isUpdating: boolean;
+  readonly room: Room;
+}
+
+/**
+ * Gives up what is beyond the size and, while an update goes on, its surge. Whether it did: what is wanted of those that are left depends on
+ * who they are.
+ */
+function shrink(draft: Draft, { staying, over, surge, isUpdating, room }: Excess): boolean {
+  const beyondSurge = Math.max(0, over - surge);
+  const within = isUpdating ? [] : staying.slice(beyondSurge, Math.max(0, over)).filter((instance) => room.isFree(instance));
+  for (const instance of staying.slice(0, beyondSurge)) leave(draft, instance);
+  for (const instance of within) leave(draft, instance, { byUpdate: true });
+  return beyondSurge > 0 || within.length > 0;
 }
 
 /**
@@ -125,6 +142,14 @@ class Room {
     this.#spare = available.length - Math.max(0, size - update.maxUnavailable);
     this.#extra = update.maxUnavailable > 0 ? 0 : 1;
     this.#pace = Math.max(1, update.maxSurge + update.maxUnavailable) - arriving.length - leavingByUpdate(draft);
+  }
+
+  /**
+   * Whether this one, for which there is no use any more, may go. What costs least goes first, so that one is missed only where others are kept
+   * for what they have to keep.
+   */
+  isFree(instance: Instance): boolean {
+    return !isAvailable(this.#draft, instance) || this.take(instance);
   }
 
   /** Whether this one may be taken out; if so, it is counted. */

@@ -139,7 +139,9 @@ class Story {
   #configure(index: number, color: string | undefined): void {
     const possible = staying(this.world).filter(({ status }) => status !== "STOPPING");
     const name = possible[index % Math.max(1, possible.length)]?.name;
-    if (name === undefined) return;
+    const isFull = this.kept.size >= (this.world.state.spec.managed?.targetSize ?? 0);
+    // More than the size cannot all stay.
+    if (name === undefined || (color !== undefined && isFull && !this.kept.has(name))) return;
     const { [name]: _former, ...others } = this.world.state.spec.managed?.configs ?? {};
     if (color === undefined) this.kept.delete(name);
     else this.kept.add(name);
