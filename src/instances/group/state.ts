@@ -65,6 +65,8 @@ export interface Instance {
   readonly id: string;
   readonly createdAtMs: number;
   readonly phase: Phase;
+  /** Absent: the zone of the group. */
+  readonly zone?: string;
   /** Empty until the fleet has answered. */
   readonly address: string;
   readonly port?: number;
@@ -276,6 +278,11 @@ export function countInFlight(draft: Draft, word: "fleet" | "probe"): number {
   let count = 0;
   for (const key of draft.inFlight) if (key.startsWith(`${word} `)) count++;
   return count;
+}
+
+/** The zone of an instance; a zonal group has one. */
+export function zoneOf({ spec }: Pick<GroupState, "spec">, { zone }: Instance): string {
+  return zone ?? spec.zone;
 }
 
 /** Whether the group makes and ends this instance itself. */

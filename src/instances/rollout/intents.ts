@@ -4,7 +4,8 @@ import type { Draft, Instance } from "../group/state.ts";
 import { actionFor } from "./actions.ts";
 import { actionToConfigure, configured, isConfigPending } from "./configs.ts";
 import { again, halt, leave } from "./moves.ts";
-import { grow, inOrderOfLoss, managedOf, nextRevision, revisionFor } from "./plan.ts";
+import { inOrderOfLoss } from "./order.ts";
+import { grow, managedOf, nextRevision, revisionFor } from "./plan.ts";
 import { differenceOf, versionsOf } from "./versions.ts";
 
 /**

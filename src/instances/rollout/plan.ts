@@ -5,7 +5,9 @@ import type { Draft, Instance } from "../group/state.ts";
 import { actionFor, neededAction } from "./actions.ts";
 import { isStateful, withConfig } from "./configs.ts";
 import { again, leave } from "./moves.ts";
-import { type Difference, differenceOf, isAvailable, isReached, versionsOf } from "./versions.ts";
+import { inOrderOfLoss } from "./order.ts";
+import { type Difference, differenceOf, isAvailable, isReached, type Version, versionsOf } from "./versions.ts";
+import { misplacedOf, nextZone } from "./zones.ts";
 
 /** Brings a managed group to its size and its versions: who is made, who goes, and who is updated where it is. */
 
@@ -42,12 +44,14 @@ function planManaged(draft: Draft, managed: Managed): void {
   const versions = versionsOf(draft);
   // Most steps take in a probe with the expected result, of a group that has what it is to have: these order nothing.
   const present = [...draft.instances.values()].filter(isStaying);
-  if (isReached(versions, present)) return noteGood(draft, managed, present);
+  const misplaced = new Set(misplacedOf(draft));
+  if (misplaced.size === 0 && isReached(versions, present)) return noteGood(draft, managed, present);
   const update = managed.update ?? opportunistic;
   const staying = inOrderOfLoss(draft);
-  const difference = differenceOf(versions, staying);
-  const superseded = supersededOf(draft, difference, update);
-  const outdated = update.type === "PROACTIVE" ? outdatedOf(draft, { difference, update, superseded }) : [];
+  const updating = { difference: differenceWithout(misplaced, versions, staying), update, misplaced };
+  const { difference } = updating;
+  const superseded = supersededOf(draft, updating);
+  const outdated = outdatedOf(draft, updating, superseded);
   const replaced = outdated.filter(({ inPlace }) => !inPlace);
   const going = [...replaced.map(({ instance }) => instance), ...superseded];
   const room = new Room(draft, { update, staying, size: managed.targetSize });
@@ -89,26 +93,37 @@ function shrink(draft: Draft, { staying, over, surge, isUpdating, room }: Excess
   return beyondSurge > 0 || within.length > 0;
 }
 
+interface Updating {
+  readonly difference: Difference;
+  readonly update: UpdateSpec;
+  readonly misplaced: ReadonlySet<Instance>;
+}
+
+/** Another is wanted in place of each misplaced instance, whatever its version. */
+function differenceWithout(misplaced: ReadonlySet<Instance>, versions: readonly Version[], staying: readonly Instance[]): Difference {
+  const isPlaced = (instance: Instance): boolean => !misplaced.has(instance);
+  const { missing, surplus } = differenceOf(versions, staying.filter(isPlaced));
+  return { missing, surplus: [...staying.filter((instance) => misplaced.has(instance)), ...surplus] };
+}
+
 /**
  * Whose place is taken already, by what was made beside them or because the group has become smaller. What has something to keep is not among
  * them: it is updated where it is.
  */
-function supersededOf(draft: Draft, { missing, surplus }: Difference, { type, method }: UpdateSpec): Instance[] {
+function supersededOf(draft: Draft, { difference: { missing, surplus }, update, misplaced }: Updating): Instance[] {
   const count = surplus.length - missing.length;
-  if (type !== "PROACTIVE" || method !== "SUBSTITUTE" || count <= 0) return [];
-  return surplus.filter((instance) => !isStateful(draft, instance)).slice(-count);
+  if (count <= 0) return [];
+  const substitutes = update.type === "PROACTIVE" && update.method === "SUBSTITUTE";
+  return surplus.filter((instance) => misplaced.has(instance) || (substitutes && !isStateful(draft, instance))).slice(-count);
 }
 
-interface Updating {
-  readonly difference: Difference;
-  readonly update: UpdateSpec;
-  readonly superseded: readonly Instance[];
-}
-
-/** Those in whose place another version is wanted, and that may be updated as far as it takes; those first whose loss costs least. */
-function outdatedOf(draft: Draft, { difference: { missing, surplus }, update, superseded }: Updating): Outdated[] {
-  const rest = surplus.filter((instance) => !superseded.includes(instance));
+/** Those in whose place another is wanted, and that may be updated as far as it takes; those first whose loss costs least. */
+function outdatedOf(draft: Draft, { difference, update, misplaced }: Updating, superseded: readonly Instance[]): Outdated[] {
+  const { missing, surplus } = difference;
+  const concerned = surplus.filter((instance) => misplaced.has(instance) || update.type === "PROACTIVE");
+  const rest = concerned.filter((instance) => !superseded.includes(instance));
   return rest.slice(0, missing.length).flatMap((instance, index) => {
+    if (misplaced.has(instance)) return [{ instance, action: "REPLACE", inPlace: false }];
     const from = draft.templates.get(instance.templateRevision ?? 0);
     const to = draft.templates.get(missing[index] ?? 0);
     const needed = to && neededAction(from && withConfig(from, instance.config), withConfig(to, instance.config));
@@ -174,42 +189,19 @@ function leavingByUpdate({ instances }: Draft): number {
 /** Makes one more instance of a revision; `name` where somebody chose it. */
 export function grow(draft: Draft, revision: number, name?: string): void {
   const base = draft.spec.managed?.baseInstanceName ?? draft.spec.name;
+  const zone = nextZone(draft);
   draft.lastId = nextId(draft.lastId, draft.now, draft.random);
   put(draft, {
     name: name ?? freeName(base, draft.instances, draft.random),
     id: draft.lastId,
     createdAtMs: draft.now,
     phase: { is: "creating", again: false, started: false, dueAtMs: draft.now },
+    ...(zone !== undefined && { zone }),
     address: "",
     templateRevision: revision,
     health: {},
     failures: 0,
   });
-}
-
-/** So many steps of worth there are below. */
-const worths = 5;
-
-/**
- * Google names what counts (status, health, template version) and leaves the order open. Ours takes least away: what has something to keep
- * last; before it, first what does not run yet, then what is unhealthy, then what is not known to be healthy, then what another version than
- * the wanted ones made; among equals the youngest.
- */
-export function inOrderOfLoss(draft: Draft): Instance[] {
-  const wanted = new Set(versionsOf(draft).map(({ revision }) => revision));
-  const worth = (instance: Instance): number => {
-    if (instance.phase.is !== "running") return 0;
-    const states = draft.spec.probes.map((probe) => instance.health[probe.id] ?? "UNKNOWN");
-    if (states.some((state) => state === "UNHEALTHY" || state === "TIMEOUT")) return 1;
-    if (states.some((state) => state !== "HEALTHY")) return 2;
-    return wanted.has(instance.templateRevision ?? 0) ? 4 : 3;
-  };
-  const keeps = (instance: Instance): number => (isStateful(draft, instance) ? worths : 0);
-  return [...draft.instances.values()]
-    .filter(isStaying)
-    .map((instance) => ({ instance, worth: worth(instance) + keeps(instance), id: BigInt(instance.id) }))
-    .toSorted((a, b) => a.worth - b.worth || (a.id < b.id ? 1 : -1))
-    .map(({ instance }) => instance);
 }
 
 const mostGood = 10;

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { GroupSpec, Intent, TemplateSpec, UpdateSpec } from "#instances/group/spec.ts";
+import type { GroupSpec, Intent, SpreadSpec, TemplateSpec, UpdateSpec } from "#instances/group/spec.ts";
 import type { ProbeOutcome } from "#instances/health/plan.ts";
 import { httpProbe, managedSpec, template } from "../group/specs.ts";
 import { noAnswer, reachable, World, wrongAnswer } from "../group/world.ts";
@@ -72,8 +72,33 @@ const policy: fc.Arbitrary<UpdateSpec> = fc
     return { ...made, maxSurge, maxUnavailable: maxSurge === 0 ? Math.max(1, made.maxUnavailable) : made.maxUnavailable };
   });
 
-function specOf(size: number, update: UpdateSpec): GroupSpec {
-  return managedSpec(size, { probes: [httpProbe], managed: { baseInstanceName: "web", targetSize: size, template, update } });
+/** A zonal group, or one of two to four zones. */
+const spread: fc.Arbitrary<SpreadSpec | undefined> = fc.option(
+  fc.record({
+    zones: fc.integer({ min: 2, max: 4 }).map((count) => ["a", "b", "c", "d"].slice(0, count)),
+    singleZone: fc.constant(false),
+    redistributes: fc.boolean(),
+  }),
+  { nil: undefined },
+);
+
+interface Policies {
+  readonly update: UpdateSpec;
+  readonly spread: SpreadSpec | undefined;
+}
+
+const policies: fc.Arbitrary<Policies> = fc.record({ update: policy, spread });
+
+function specOf(size: number, { update, spread: over }: Policies): GroupSpec {
+  const managed: Managed = { baseInstanceName: "web", targetSize: size, template, update, ...(over && { spread: over }) };
+  return managedSpec(size, { zone: "a", probes: [httpProbe], managed });
+}
+
+/** By how many the zone with most has more than the one with fewest. */
+function unevenness(world: World): number {
+  const zones = world.state.spec.managed?.spread?.zones ?? [];
+  const counts = zones.map((zone) => staying(world).filter((instance) => instance.zone === zone).length);
+  return Math.max(0, ...counts) - Math.min(...counts, Number.POSITIVE_INFINITY);
 }
 
 class Story {
@@ -83,8 +108,8 @@ class Story {
   #intents = 0;
   #configs = 0;
 
-  constructor(size: number, update: UpdateSpec) {
-    this.world = new World(specOf(size, update)).settle();
+  constructor(size: number, made: Policies) {
+    this.world = new World(specOf(size, made)).settle();
   }
 
   happen(event: Event): void {
@@ -177,8 +202,9 @@ const staying = (world: World) =>
 
 test("an update never makes more than the size and its surge, nor takes more than it may, nor the name of what has a config", () => {
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 6 }), policy, story(updates), (size, update, events) => {
-      const told = new Story(size, update);
+    fc.property(fc.integer({ min: 1, max: 6 }), policies, story(updates), (size, made, events) => {
+      const { update } = made;
+      const told = new Story(size, made);
       const { world } = told;
       const breaches: string[] = [];
       let wasKept = false;
@@ -201,6 +227,7 @@ test("an update never makes more than the size and its surge, nor takes more tha
       told.comeToRest();
       expect(breaches).toEqual([]);
       expect(staying(world)).toHaveLength(size);
+      if (made.spread?.redistributes && !wasKept) expect(unevenness(world)).toBeLessThanOrEqual(1);
     }),
     { numRuns: 300 },
   );
@@ -208,8 +235,9 @@ test("an update never makes more than the size and its surge, nor takes more tha
 
 test("through operations, faults and clocks it ends stable, with every instance of its version and no VM that nobody knows", () => {
   fc.assert(
-    fc.property(fc.nat(6), policy, story(anything), (size, update, events) => {
-      const told = new Story(size, update);
+    fc.property(fc.nat(6), policies, story(anything), (size, made, events) => {
+      const { update } = made;
+      const told = new Story(size, made);
       const { world } = told;
       let most = 0;
       world.onStep = () => {
@@ -229,6 +257,8 @@ test("through operations, faults and clocks it ends stable, with every instance 
       const ofCanary = staying(world).filter((instance) => instance.template === canary?.template.name).length;
       if (canary && canary.template.name !== managed?.template.name) expect(ofCanary).toBe(wanted);
       else expect(new Set(staying(world).map((instance) => instance.template)).size).toBeLessThanOrEqual(1);
+      const hasKept = staying(world).some(({ name, config }) => config !== undefined || told.kept.has(name));
+      if (made.spread?.redistributes && !hasKept) expect(unevenness(world)).toBeLessThanOrEqual(1);
       told.applyAll();
       told.comeToRest();
       const { configs = {} } = world.state.spec.managed ?? {};
