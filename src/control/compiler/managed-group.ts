@@ -6,6 +6,7 @@ import { instanceTemplates } from "#model/compute/instance-templates.ts";
 import type { GroupSource } from "./group-source.ts";
 import { configsKey, intentsKey, type GroupIntents, type InstanceConfigs } from "./membership.ts";
 import { resolve, scopeOf, shortName } from "./references.ts";
+import { spreadOf, zonesOf } from "./spread.ts";
 import { read, type ResourceView } from "./view.ts";
 
 type Managed = NonNullable<GroupSpec["managed"]>;
@@ -31,6 +32,7 @@ export function managedSpec(view: ResourceView, source: GroupSource & { kind: "m
     update: updateSpec(manager, scopeOf(key)),
     ...(healing ? { autoHealing: { probeId: healing.id, initialDelayMs } } : {}),
     repair: repairSpec(manager),
+    ...spreadOf(scopeOf(key), manager),
     ...configsOf(view, configsKey(scopeOf(key), name)),
     ...(isStateful(manager) && { stateful: true }),
     ...(intents.length > 0 && { intents }),
@@ -80,16 +82,13 @@ export function countOf(count: Count, of: number): number {
   return count?.percent === undefined ? (count?.fixed ?? 0) : Math.round((count.percent / 100) * of);
 }
 
-/** A regional group without a list of zones has three. */
-const zonesOfRegion = 3;
-
 /**
  * Google's defaults: as many more, and as many fewer, as there are zones. Instances that keep what they have (`statefulPolicy`) keep their
  * names, so that none is made beside them.
  */
 export function updateSpec(manager: InstanceGroupManager, scope: string): UpdateSpec {
-  const { updatePolicy = {}, targetSize = 0, distributionPolicy } = manager;
-  const zones = scope.startsWith("regions/") ? (distributionPolicy?.zones?.length ?? zonesOfRegion) : 1;
+  const { updatePolicy = {}, targetSize = 0 } = manager;
+  const zones = zonesOf(scope, manager).length;
   const recreates = updatePolicy.replacementMethod === "RECREATE" || isStateful(manager);
   const maxSurge = recreates ? 0 : updatePolicy.maxSurge ? countOf(updatePolicy.maxSurge, targetSize) : zones;
   const mostDisruptive = actionOf(updatePolicy.mostDisruptiveAllowedAction);

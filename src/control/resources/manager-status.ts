@@ -3,6 +3,7 @@ import type { CurrentAction, GroupReport, InstanceReport } from "#instances/grou
 import { autoscalerOf } from "#control/compiler/autoscaling.ts";
 import { countOf, isStateful, templateOf, updateSpec } from "#control/compiler/managed-group.ts";
 import { resolve } from "#control/compiler/references.ts";
+import { isRegional } from "#control/compiler/spread.ts";
 import { instanceGroupManagers, type InstanceGroupManager } from "#model/compute/instance-group-managers.ts";
 import type { StoredResource } from "../store/store.ts";
 import type { Call } from "./context.ts";
@@ -10,6 +11,7 @@ import { groupKeyOfManager } from "./derived.ts";
 import { configStates } from "./instance-configs.ts";
 import { areIntentsDone } from "./intents.ts";
 import { computeLink, nameOf, scopeOf } from "./names.ts";
+import { distributionOf } from "./regional-managers.ts";
 import { viewOf } from "./view.ts";
 
 /** What an instance group manager answers beyond what was given: its group, its versions, and how far its instances have come. */
@@ -22,6 +24,7 @@ export function managerStatus(call: Call, manager: StoredResource): JsonObject {
   return {
     ...versionsOf(wanted, size),
     ...updatePolicyOf(wanted, scopeOf(manager.key)),
+    ...distributionOf(call, manager),
     instanceGroup: computeLink(project, groupKey),
     targetSize: size,
     currentActions: actionsOf(report, size),
@@ -71,6 +74,7 @@ function updatePolicyOf(manager: InstanceGroupManager, scope: string): JsonObjec
   if (!updatePolicy) return {};
   const { maxSurge, maxUnavailable } = updateSpec(manager, scope);
   const counted = {
+    ...(isRegional(scope) && { instanceRedistributionType: "PROACTIVE" }),
     ...updatePolicy,
     maxSurge: { ...updatePolicy.maxSurge, calculated: maxSurge },
     maxUnavailable: { ...updatePolicy.maxUnavailable, calculated: maxUnavailable },

@@ -7,6 +7,7 @@ import { again, halt, leave } from "./moves.ts";
 import { inOrderOfLoss } from "./order.ts";
 import { grow, managedOf, nextRevision, revisionFor } from "./plan.ts";
 import { differenceOf, versionsOf } from "./versions.ts";
+import { zonesToFill } from "./zones.ts";
 
 /**
  * What the verbs of a manager ask of single instances. The specification carries them until they are carried out, each once, by its id, so
@@ -26,7 +27,9 @@ export function planIntents(draft: Draft): void {
 function carryOut(draft: Draft, intent: Intent): void {
   if (intent.kind === "update") return updateNow(draft, intent);
   if (intent.kind === "create") {
-    for (const name of intent.names) if (!draft.instances.has(name)) grow(draft, nextRevision(draft), name);
+    const nextZone = zonesToFill(draft);
+    const names = intent.names.filter((name) => !draft.instances.has(name));
+    for (const name of names) grow(draft, { revision: nextRevision(draft), zone: nextZone(), name });
     return;
   }
   for (const instance of managedOf(draft, intent.names)) steps[intent.kind](draft, instance);

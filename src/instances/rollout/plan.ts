@@ -7,7 +7,7 @@ import { isStateful, withConfig } from "./configs.ts";
 import { again, leave } from "./moves.ts";
 import { inOrderOfLoss } from "./order.ts";
 import { type Difference, differenceOf, isAvailable, isReached, type Version, versionsOf } from "./versions.ts";
-import { misplacedOf, nextZone } from "./zones.ts";
+import { misplacedOf, zonesToFill } from "./zones.ts";
 
 /** Brings a managed group to its size and its versions: who is made, who goes, and who is updated where it is. */
 
@@ -64,7 +64,9 @@ function planManaged(draft: Draft, managed: Managed): void {
   }
   const wanted = Math.max(0, managed.targetSize - staying.length) + replaced.length;
   const allowed = managed.targetSize + update.maxSurge - staying.length - leavingByUpdate(draft);
-  for (let made = 0; made < Math.min(wanted, allowed) && missing.length > 0; made++) grow(draft, missing.shift() ?? 0);
+  const count = Math.min(wanted, allowed, missing.length);
+  const nextZone = count > 0 ? zonesToFill(draft) : undefined;
+  for (let made = 0; made < count; made++) grow(draft, { revision: missing.shift() ?? 0, zone: nextZone?.() });
   for (const instance of going) {
     // One that serves nobody, and whose place is taken, is missed by nobody.
     const isIdle = superseded.includes(instance) && !isAvailable(draft, instance);
@@ -186,10 +188,17 @@ function leavingByUpdate({ instances }: Draft): number {
   return count;
 }
 
-/** Makes one more instance of a revision; `name` where somebody chose it. */
-export function grow(draft: Draft, revision: number, name?: string): void {
+interface Growth {
+  readonly revision: number;
+  /** Of a regional group. */
+  readonly zone: string | undefined;
+  /** Where somebody chose it. */
+  readonly name?: string;
+}
+
+/** Makes one more instance. */
+export function grow(draft: Draft, { revision, zone, name }: Growth): void {
   const base = draft.spec.managed?.baseInstanceName ?? draft.spec.name;
-  const zone = nextZone(draft);
   draft.lastId = nextId(draft.lastId, draft.now, draft.random);
   put(draft, {
     name: name ?? freeName(base, draft.instances, draft.random),

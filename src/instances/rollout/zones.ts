@@ -1,5 +1,5 @@
 import { isStaying, zoneOf } from "../group/state.ts";
-import type { Draft, GroupState, Instance } from "../group/state.ts";
+import type { GroupState, Instance } from "../group/state.ts";
 import { isStateful } from "./configs.ts";
 import { inOrderOfLoss } from "./order.ts";
 import { differenceOf, versionsOf } from "./versions.ts";
@@ -8,14 +8,24 @@ import { differenceOf, versionsOf } from "./versions.ts";
 
 type Known = Pick<GroupState, "spec" | "templates" | "instances">;
 
-/** Where one more instance goes: to the zone with fewest, or to all the others; undefined in a zonal group. */
-export function nextZone(draft: Draft): string | undefined {
-  const { spread } = draft.spec.managed ?? {};
-  if (!spread) return undefined;
-  const counts = countByZone(draft, [...draft.instances.values()].filter(isStaying));
-  const count = (zone: string): number => counts.get(zone) ?? 0;
-  // The first of several that have as many.
-  return spread.zones.toSorted((a, b) => (spread.singleZone ? count(b) - count(a) : count(a) - count(b)))[0];
+/**
+ * Tells where one more instance goes, and then the next one: to the zone that lacks most of what it is to have, where those that an update
+ * will take away count for nothing; or to the zone that has most, where all are to be in one. Undefined in a zonal group.
+ */
+export function zonesToFill(known: Known): () => string | undefined {
+  const { spread, targetSize = 0 } = known.spec.managed ?? {};
+  if (!spread) return () => undefined;
+  const present = zonesOf(known);
+  const quotas = quotasOf(spread.zones, present, targetSize);
+  const kept = new Map(present.map((zone) => [zone.zone, zone.current + zone.fixedSurplus]));
+  const count = (zone: string): number => kept.get(zone) ?? 0;
+  const lack = (zone: string): number => (spread.singleZone ? count(zone) : (quotas.get(zone) ?? 0) - count(zone));
+  return () => {
+    // The first of several that lack as much.
+    const [next = ""] = spread.zones.toSorted((a, b) => lack(b) - lack(a));
+    kept.set(next, count(next) + 1);
+    return next;
+  };
 }
 
 /**
@@ -40,17 +50,22 @@ interface Zone {
   readonly movable: readonly Instance[];
   /** How many an update would leave alone. */
   readonly current: number;
+  /** How many more have something to keep, and are updated where they are. */
+  readonly fixedSurplus: number;
 }
 
 function zonesOf(known: Known): Zone[] {
   const staying = inOrderOfLoss(known);
-  const surplus = new Set(differenceOf(versionsOf(known), staying).surplus);
+  const updates = known.spec.managed?.update?.type === "PROACTIVE";
+  const surplus = new Set(updates ? differenceOf(versionsOf(known), staying).surplus : []);
   const isOld = (instance: Instance): boolean => surplus.has(instance);
   return [...Map.groupBy(staying, (instance) => zoneOf(known, instance))].map(([zone, instances]) => {
     const movable = instances
       .filter((instance) => !isStateful(known, instance))
       .toSorted((a, b) => Number(isOld(b)) - Number(isOld(a)) || (BigInt(a.id) < BigInt(b.id) ? -1 : 1));
-    return { zone, instances, movable, current: instances.filter((instance) => !isOld(instance)).length };
+    const old = instances.filter(isOld);
+    const fixedSurplus = old.filter((instance) => isStateful(known, instance)).length;
+    return { zone, instances, movable, current: instances.length - old.length, fixedSurplus };
   });
 }
 

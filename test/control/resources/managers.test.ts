@@ -118,7 +118,7 @@ describe("a manager", () => {
     expect((await harness.send("GET", `${groups}/web`)).status).toBe(404);
   });
 
-  it("in a region has its instances in the region's first zone", async () => {
+  it("in a region has its instances in the zones that they report, else in its first one", async () => {
     const regional = `${compute}/regions/us-east1/instanceGroupManagers`;
     await harness.must("POST", regional, { name: "wide", instanceTemplate: "global/instanceTemplates/base", targetSize: 1 });
     harness.store.putGroupReport({
@@ -126,11 +126,23 @@ describe("a manager", () => {
       specVersion: 1,
       sequence: 1,
       isStable: true,
-      instances: [instanceReport("wide-1")],
+      instances: [instanceReport("wide-1", { zone: "us-east1-d" })],
     });
     const { managedInstances } = await harness.must("POST", `${regional}/wide/listManagedInstances`, "");
-    expect(managedInstances[0].instance).toBe(link(`${compute}/zones/us-east1-a/instances/wide-1`));
+    const url = link(`${compute}/zones/us-east1-d/instances/wide-1`);
+    expect(managedInstances[0].instance).toBe(url);
+    expect((await harness.must("GET", `${compute}/zones/us-east1-d/instances/wide-1`)).selfLink).toBe(url);
+    expect((await harness.send("GET", `${compute}/zones/us-east1-b/instances/wide-1`)).status).toBe(404);
+    const group = `${compute}/regions/us-east1/instanceGroups/wide`;
+    expect((await harness.must("POST", `${group}/listInstances`, {})).items).toMatchObject([{ instance: url }]);
+    const registered = await harness.must("GET", "/wayside/v1/projects/demo/instances");
+    expect(registered.instances).toMatchObject([{ name: "wide-1", zone: "us-east1-d" }]);
     expect(await harness.must("GET", `${regional}/wide`)).toMatchObject({
+      distributionPolicy: {
+        zones: ["b", "c", "d"].map((letter) => ({ zone: link(`${compute}/zones/us-east1-${letter}`) })),
+        targetShape: "EVEN",
+      },
+      updatePolicy: { instanceRedistributionType: "PROACTIVE", maxSurge: { calculated: 3 }, maxUnavailable: { calculated: 3 } },
       region: link(`${compute}/regions/us-east1`),
       status: { isStable: true },
     });

@@ -4,6 +4,7 @@ import { httpProbe, managedSpec, template } from "../group/specs.ts";
 import { reachable, World, wrongAnswer } from "../group/world.ts";
 
 type Managed = NonNullable<GroupSpec["managed"]>;
+type Asked = Intent extends infer Any ? (Any extends Intent ? Omit<Any, "id"> : never) : never;
 
 const v2: TemplateSpec = { ...template, name: "instanceTemplates/web-v2", metadata: { "startup-script": "exec web2" } };
 const labelled: TemplateSpec = { ...template, name: "instanceTemplates/web-gold", labels: { tier: "gold" } };
@@ -44,7 +45,7 @@ class Configured {
     return this.change({ configs });
   }
 
-  ask(asked: { [Kind in Intent["kind"]]: Omit<Extract<Intent, { kind: Kind }>, "id"> }[Intent["kind"]], resizedBy = 0): this {
+  ask(asked: Asked, resizedBy = 0): this {
     const { managed } = this.world.state.spec;
     const intents = [...(managed?.intents ?? []), { ...asked, id: ++this.#lastIntent } as Intent];
     return this.change({ intents, targetSize: (managed?.targetSize ?? 0) + resizedBy });

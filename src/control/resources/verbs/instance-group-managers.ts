@@ -56,7 +56,7 @@ function listManagedInstances(call: Call): Result {
   const instances = call.context.store.groupReport(groupKey)?.instances ?? [];
   const configs = configStates(call, manager);
   const listed = instances.map((instance) => {
-    const key = instanceKey(groupKey, instance.name);
+    const key = instanceKey(groupKey, instance);
     const body = { ...managedInstance(call, manager, { key, instance }), ...preservedState(manager, configs.get(instance.name)) };
     return { key, body };
   });

@@ -182,7 +182,7 @@ function listErrors(call: Call): Result {
     error: { code: "INSTANCE_FAILED", message: lastError },
     instanceActionDetails: {
       action: instance.action,
-      instance: computeLink(project, instanceKey(groupKey, instance.name)),
+      instance: computeLink(project, instanceKey(groupKey, instance)),
       ...(instance.template === undefined ? {} : { version: { instanceTemplate: computeLink(project, `global/${instance.template}`) } }),
     },
     timestamp: new Date(instance.createdAtMs).toISOString(),
