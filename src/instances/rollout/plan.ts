@@ -240,11 +240,16 @@ export function revisionFor(draft: Draft, instance: Instance): number {
 /** Forgets templates that nothing is made from any more. */
 export function forgetTemplates(draft: Draft): void {
   const { managed } = draft.spec;
-  const used = new Set([...draft.instances.values()].map((instance) => instance.templateRevision));
+  const used = new Set([...draft.instances.values()].flatMap(revisionsOf));
   for (const template of managed ? [managed.template, ...(managed.canaries ?? []).map((canary) => canary.template)] : [])
     used.add(revisionOf(draft.templates, template));
   const kept = [...draft.templates].filter(([revision]) => used.has(revision));
   if (kept.length < draft.templates.size) draft.templates = new Map(kept);
+}
+
+/** What an instance was made from, and what it is about to be made from. */
+function revisionsOf({ templateRevision, phase }: Instance): (number | undefined)[] {
+  return phase.is === "draining" && phase.then?.to === "again" ? [templateRevision, phase.then.revision] : [templateRevision];
 }
 
 /** The managed instances of these names, whatever they are at. */
