@@ -219,6 +219,19 @@ describe("an instance with a config", () => {
     expect([most, fewest]).toEqual([size, size - 1]);
   });
 
+  test("is updated though the version that it was on its way to is wanted no more", () => {
+    const group = new Configured(3, { update: { ...proactive, minimalAction: "NONE" } });
+    const [kept = ""] = group.world.names;
+    group.change({ canaries: [{ template: v2, size: 2 }] });
+    group.change({ template: { ...v2, name: "instanceTemplates/web-v3", metadata: { "startup-script": "exec web3" } } }).world.run(300);
+    group.config(kept, { color: "blue" });
+    expect(group.shown(kept)).toMatchObject({ action: "RESTARTING" });
+    group.change({ template });
+    group.world.run(120_000);
+    expect(group.world.isStable).toBe(true);
+    expect(group.shown(kept)).toMatchObject({ status: "RUNNING", action: "NONE" });
+  });
+
   test("is not touched for its metadata by an update that only needs a refresh", () => {
     const group = new Configured(1, { update: { ...proactive, minimalAction: "NONE" } });
     const name = group.name(0);

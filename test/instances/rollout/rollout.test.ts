@@ -51,18 +51,6 @@ const templates = (world: World): string[] => world.instances.map(({ template: n
 const update = (world: World) => report(world.state).update;
 const of = (count: number, name: string): string[] => Array.from({ length: count }, () => name);
 
-test("an instance that is on its way to a version that is wanted no more is made from it, and then from the wanted one", () => {
-  const world = new World(spec(1, { method: "RECREATE", maxSurge: 0, maxUnavailable: 1 })).settle();
-  world.knobs.released = () => false;
-  change(world, { template: v2 });
-  world.run(100);
-  change(world, { template });
-  world.knobs.released = () => true;
-  world.run(60_000);
-  expect(templates(world)).toEqual([template.name]);
-  expect(world.isStable).toBe(true);
-});
-
 describe("a rolling update", () => {
   const rows = [1, 2, 3, 6].flatMap((size) =>
     [
