@@ -149,6 +149,41 @@ describe("a manager", () => {
   });
 });
 
+describe("a regional manager refuses", () => {
+  const fixed = (field: string): string =>
+    `Fixed updatePolicy.${field} for regional managed instance group has to be either 0 or at least equal to the number of zones.`;
+  it.each([
+    [
+      { distributionPolicy: { zones: [{ zone: "zones/europe-west1-b" }] } },
+      "zones[0].zone': 'zones/europe-west1-b'. It must be a zone of the region",
+    ],
+    [
+      { distributionPolicy: { zones: [{ zone: "zones/us-east1-b" }, {}] } },
+      "zones[1].zone': ''. It must be a zone of the region 'us-east1'.",
+    ],
+    [{ distributionPolicy: { targetShape: "ROUND" } }, "'resource.distributionPolicy.targetShape'"],
+    [{ updatePolicy: { instanceRedistributionType: "SOMETIMES" } }, "'resource.updatePolicy.instanceRedistributionType'"],
+    [{ updatePolicy: { maxSurge: { fixed: 1 } } }, fixed("maxSurge")],
+    [{ updatePolicy: { maxSurge: { fixed: 0 }, maxUnavailable: { fixed: 2 } } }, fixed("maxUnavailable")],
+  ])("%j", async (changes, message) => {
+    const body = { name: "wide", instanceTemplate: "global/instanceTemplates/base", targetSize: 1, ...changes };
+    const refused = await harness.send("POST", `${compute}/regions/us-east1/instanceGroupManagers`, body);
+    expect(refused.status).toBe(400);
+    expect(refused.body.error.message).toContain(message);
+  });
+
+  it("but not as many as there are zones", async () => {
+    const body = {
+      name: "wide",
+      instanceTemplate: "global/instanceTemplates/base",
+      targetSize: 1,
+      distributionPolicy: { zones: [{ zone: "zones/us-east1-b" }, { zone: "zones/us-east1-d" }] },
+      updatePolicy: { maxSurge: { fixed: 2 }, maxUnavailable: { fixed: 0 } },
+    };
+    await harness.must("POST", `${compute}/regions/us-east1/instanceGroupManagers`, body);
+  });
+});
+
 describe("the instance group of a manager", () => {
   it("is read like any other", async () => {
     report([instanceReport("web-1"), instanceReport("web-2", { status: "STAGING", action: "CREATING" })]);
