@@ -5,7 +5,7 @@ import { neededAction } from "./actions.ts";
 /** Per-instance configs: what single instances have beyond their template, and keep. */
 
 /** The config that is wanted for the instance of a name; the one that it has is `Instance.config`. */
-export function wantedConfig({ spec }: Pick<GroupState, "spec">, name: string): InstanceConfig | undefined {
+function wantedConfig({ spec }: Pick<GroupState, "spec">, name: string): InstanceConfig | undefined {
   const configs = spec.managed?.configs;
   return configs && Object.hasOwn(configs, name) ? configs[name] : undefined;
 }

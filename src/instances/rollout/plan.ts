@@ -24,7 +24,7 @@ const opportunistic: UpdateSpec = {
 };
 
 /** An instance that is to become another version, and how. */
-export interface Outdated {
+interface Outdated {
   readonly instance: Instance;
   readonly action: UpdateAction;
   /** It stays under its name; otherwise another is made beside it and takes its place. */
