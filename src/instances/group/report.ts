@@ -1,6 +1,5 @@
 import type { CurrentAction, GroupReport, HealthState, InstanceReport, InstanceStatus } from "./spec.ts";
 import { type Progress, progressOf } from "../rollout/progress.ts";
-import { misplacedOf } from "../rollout/zones.ts";
 import { isStaying } from "./state.ts";
 import type { Afterwards, GroupState, Instance } from "./state.ts";
 
@@ -13,12 +12,11 @@ export function describe(state: GroupState): Omit<GroupReport, "sequence"> {
   instances.sort((a, b) => (a.name < b.name ? -1 : 1));
   const staying = present.filter(isStaying);
   const { outdated, update }: Progress = spec.kind === "managed" ? progressOf(state, staying) : { outdated: 0 };
-  const misplaced = misplacedOf(state).length;
   const sized = spec.kind !== "managed" || staying.length === spec.managed?.targetSize;
   return {
     key: spec.key,
     specVersion: spec.version,
-    isStable: sized && misplaced === 0 && update === undefined && instances.every((each) => each.action === "NONE"),
+    isStable: sized && update === undefined && instances.every((each) => each.action === "NONE"),
     instances,
     ...(scaling && { scaling }),
     ...(outdated > 0 && { outdated }),

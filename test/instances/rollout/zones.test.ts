@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { describe as report } from "#instances/group/report.ts";
 import type { GroupSpec, Intent, SpreadSpec, TemplateSpec, UpdateSpec } from "#instances/group/spec.ts";
 import { httpProbe, managedSpec, template } from "../group/specs.ts";
 import { reachable, World, wrongAnswer } from "../group/world.ts";
@@ -197,6 +198,9 @@ describe("redistribution", () => {
     world.run(120_000);
     expect(world.isStable).toBe(false);
     expect(world.names.filter((name) => before.has(name))).toHaveLength(4);
+    const [made = ""] = world.names.filter((name) => !before.has(name));
+    const waits = [`${made} of ${template.name} is UNHEALTHY by ${httpProbe.healthCheck}`];
+    expect(report(world.state).update).toMatchObject({ updated: 4, size: 4, waits });
   });
 });
 
