@@ -9,7 +9,7 @@ export interface Place {
   readonly zone: string;
 }
 
-interface SimulatedAgent {
+export interface SimulatedAgent {
   readonly group: string;
   readonly name: string;
   readonly privateKey: KeyObject;
@@ -19,6 +19,9 @@ interface SimulatedAgent {
 
 /** Most VMs that one join token lets in. */
 const usesOfToken = 1000;
+/** Joins, or connects, that are under way at once. */
+const width = 48;
+const mostTries = 100;
 
 export class Agents {
   readonly #api: Api;
@@ -32,90 +35,93 @@ export class Agents {
     this.#base = `/wayside/v1/projects/${place.project}`;
   }
 
-  /** Those of one group. */
-  namesOf(group: string): readonly string[] {
-    return this.#agents.filter((agent) => agent.group === group || agent.group.endsWith(`/${group}`)).map(({ name }) => name);
+  /** The first of a group. */
+  of(group: string, count: number): readonly SimulatedAgent[] {
+    return this.#agents.filter((agent) => agent.group.endsWith(`/${group}`)).slice(0, count);
   }
 
-  /** Joins so many VMs, spread over the groups; gives how many a second. */
-  async join(count: number, groups: readonly string[], width: number): Promise<number> {
-    const tokens = new Map<string, string>();
-    const wanted = Array.from({ length: count }, (_, index) => ({ index, group: groups[index % groups.length] ?? "" }));
-    const tokenOf = async (group: string, index: number): Promise<string> => {
-      const key = `${group} ${Math.floor(index / groups.length / usesOfToken)}`;
-      const known = tokens.get(key);
-      if (known !== undefined) return known;
-      const made = await this.#api.call({
-        method: "POST",
-        path: `${this.#base}/joinTokens`,
-        body: { group, zone: this.#place.zone, uses: usesOfToken },
-      });
-      const token = textIn(made, "token");
-      tokens.set(key, token);
-      return token;
-    };
-    for (const { group, index } of wanted) await tokenOf(group, index);
+  /** Joins so many VMs, spread over the groups, with leases of this length; gives how many a second. */
+  async join(count: number, groups: readonly string[], leaseTtlSec: number): Promise<number> {
+    const tokens = await Promise.all(
+      groups.map((group) => {
+        const ofGroup = Math.ceil(count / groups.length);
+        return Promise.all(
+          Array.from({ length: Math.ceil(ofGroup / usesOfToken) }, () => this.#token(group, { leaseTtlSec, uses: usesOfToken })),
+        );
+      }),
+    );
     const began = performance.now();
-    await eachOf(wanted, width, async ({ group, index }) => {
-      const { publicKey, privateKey } = generateKeyPairSync("ed25519");
-      const body = {
-        token: await tokenOf(group, index),
-        publicKey: publicKey.export({ format: "jwk" }).x,
-        networkInterfaces: [{ networkIP: `10.${index >> 16}.${(index >> 8) & 255}.${index & 255}` }],
-        port: 8080,
-      };
-      const joined = await this.#api.call({ method: "POST", path: `${this.#base}/join`, body });
-      this.#agents.push({
-        group: textIn(joined, "group"),
-        name: textIn(joined, "name"),
-        privateKey,
-        session: "",
-        sequence: 0,
-      });
+    const numbers = Array.from({ length: count }, (_, index) => index);
+    await eachOf(numbers, width, async (index) => {
+      const token = tokens[index % groups.length]?.[Math.floor(index / groups.length / usesOfToken)] ?? "";
+      this.#agents.push(await this.#join(token, index));
     });
     return count / ((performance.now() - began) / 1000);
   }
 
   /** Each opens its session; gives how many a second. */
-  async connect(width: number): Promise<number> {
-    const { project } = this.#place;
+  async connect(): Promise<number> {
     const began = performance.now();
-    await eachOf(this.#agents, width, async (agent) => {
-      const { group, name, privateKey } = agent;
-      const claim = { project, group, name, epoch: 1, nonce: name };
-      const signature = sign(undefined, Buffer.from(connectText(claim)), privateKey).toString("base64url");
-      const body = { ...claim, signature };
-      // The Lease object hears of its members behind the join.
-      for (let tries = 0; agent.session === ""; tries++) {
-        const answer = await this.#api.call({ method: "POST", path: `${this.#base}/connect`, body }).catch((failure: unknown) => {
-          if (tries > 100) throw failure;
-          return undefined;
-        });
-        if (answer) agent.session = textIn(answer, "session");
-        else await new Promise((resolve) => setTimeout(resolve, 100));
-      }
-    });
+    await eachOf(this.#agents, width, (agent) => this.#connect(agent));
     return this.#agents.length / ((performance.now() - began) / 1000);
   }
 
-  /** Each sends a heartbeat every `intervalMs`, at a time of its own, for `seconds`. */
-  async heartbeat(seconds: number, intervalMs: number): Promise<Heartbeats> {
+  /** One more that is connected, and takes no part in `heartbeat`. */
+  async joinOne(group: string, leaseTtlSec: number): Promise<SimulatedAgent> {
+    const agent = await this.#join(await this.#token(group, { leaseTtlSec, uses: 1 }), this.#agents.length);
+    await this.#connect(agent);
+    return agent;
+  }
+
+  async #token(group: string, terms: { readonly leaseTtlSec: number; readonly uses: number }): Promise<string> {
+    const body = { group, zone: this.#place.zone, ...terms };
+    return textIn(await this.#api.call({ method: "POST", path: `${this.#base}/joinTokens`, body }), "token");
+  }
+
+  async #join(token: string, index: number): Promise<SimulatedAgent> {
+    const { publicKey, privateKey } = generateKeyPairSync("ed25519");
+    const body = {
+      token,
+      publicKey: publicKey.export({ format: "jwk" }).x,
+      networkInterfaces: [{ networkIP: `10.${index >> 16}.${(index >> 8) & 255}.${index & 255}` }],
+      port: 8080,
+    };
+    const joined = await this.#api.call({ method: "POST", path: `${this.#base}/join`, body });
+    return { group: textIn(joined, "group"), name: textIn(joined, "name"), privateKey, session: "", sequence: 0 };
+  }
+
+  async #connect(agent: SimulatedAgent): Promise<void> {
+    const { group, name, privateKey } = agent;
+    const claim = { project: this.#place.project, group, name, epoch: 1, nonce: name };
+    const signature = sign(undefined, Buffer.from(connectText(claim)), privateKey).toString("base64url");
+    const body = { ...claim, signature };
+    // The Lease object hears of its members behind the join.
+    for (let tries = 0; agent.session === ""; tries++) {
+      const answer = await this.#api.call({ method: "POST", path: `${this.#base}/connect`, body }).catch((failure: unknown) => {
+        if (tries > mostTries) throw failure;
+        return undefined;
+      });
+      if (answer) agent.session = textIn(answer, "session");
+      else await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+
+  /** Each sends a heartbeat every `intervalMs`, at a time of its own, until so many rounds are over or `until` says so. */
+  async heartbeat(rounds: number, intervalMs: number, until: AbortSignal = AbortSignal.any([])): Promise<Heartbeats> {
     const latencies: number[] = [];
     let failed = 0;
     let late = 0;
+    const agents = [...this.#agents];
     const began = performance.now();
-    const end = began + seconds * 1000;
     const pending = new Set<Promise<void>>();
-    const beats = Math.floor((seconds * 1000) / intervalMs);
-    for (let slot = 0; performance.now() < end; slot++) {
-      const agent = this.#agents[slot % this.#agents.length];
-      if (!agent || slot >= this.#agents.length * beats) break;
-      const dueMs = began + (slot / this.#agents.length) * intervalMs;
-      const wait = dueMs - performance.now();
+    for (let slot = 0; slot < rounds * agents.length && !until.aborted; slot++) {
+      const agent = agents[slot % agents.length];
+      if (!agent) break;
+      const wait = began + (slot / agents.length) * intervalMs - performance.now();
       if (wait > 1) await new Promise((resolve) => setTimeout(resolve, wait));
       else if (wait < -1000) late++;
       const sent = performance.now();
-      const one = this.#beat(agent).then(
+      const one = this.beat(agent, true).then(
         () => void latencies.push(performance.now() - sent),
         () => void failed++,
       );
@@ -128,9 +134,10 @@ export class Agents {
     return { count: latencies.length, failed, late, perSecond, p50: quantile(sorted, 0.5), p99: quantile(sorted, 0.99) };
   }
 
-  #beat(agent: SimulatedAgent): Promise<unknown> {
+  /** One heartbeat. */
+  beat(agent: SimulatedAgent, healthy: boolean): Promise<unknown> {
     const { name, session } = agent;
-    const body = { name, epoch: 1, sequence: ++agent.sequence, healthy: true };
+    const body = { name, epoch: 1, sequence: ++agent.sequence, healthy };
     return this.#api.call({ method: "POST", path: `${this.#base}/heartbeat`, body, bearer: session });
   }
 }

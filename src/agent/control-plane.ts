@@ -100,6 +100,12 @@ export class ControlPlane {
     return this.#as(session).call("GET", `${this.#path}/instances/${name}`);
   }
 
+  /** The host patterns of the project's services. */
+  async services({ session }: Session, name: string): Promise<readonly string[]> {
+    const { services } = await this.#as(session).call("GET", `${this.#path}/instances/${name}/services`);
+    return Array.isArray(services) ? services.map(textOf) : [];
+  }
+
   async change({ session }: Session, name: string, verb: "drain" | "undrain"): Promise<void> {
     await this.#as(session).call("POST", `${this.#path}/instances/${name}/${verb}`);
   }

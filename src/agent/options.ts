@@ -1,4 +1,5 @@
 import type { Place } from "./control-plane.ts";
+import type { ListenerOptions } from "./listeners.ts";
 
 /** What `wayside agent join` was asked for; kept in the state folder for the agent that takes over. */
 export interface AgentOptions {
@@ -14,4 +15,7 @@ export interface AgentOptions {
   readonly stayRegistered: boolean;
   /** Whether the mesh is to reach the VM through a tunnel that the agent opens. */
   readonly isTunneled?: boolean;
+  /** Where the agent looks at its application, which gets the port as `PORT`; absent: nowhere. */
+  readonly app?: { readonly host: string; readonly port: number };
+  readonly listeners?: ListenerOptions;
 }

@@ -2,19 +2,20 @@
 import { startTunnel, type Tunnel, type TunnelState } from "./tunnel/connector.ts";
 import type { Place } from "./control-plane.ts";
 import type { Registered } from "./identity.ts";
+import { finishWithinMs } from "./retry.ts";
 
 /** A successor that does not come must not keep the one before it for ever. */
 const replacedWithinMs = 15_000;
 
 export class OwnTunnel {
   readonly #place: Place;
-  readonly #session: () => string;
+  readonly #session: () => string | undefined;
   readonly #log: (line: string) => void;
   readonly #replaced = Promise.withResolvers<void>();
   #tunnel: Tunnel | undefined;
 
-  /** `session` gives the present one, and throws where there is none. */
-  constructor(place: Place, session: () => string, log: (line: string) => void) {
+  /** `session` gives the present one. */
+  constructor(place: Place, session: () => string | undefined, log: (line: string) => void) {
     this.#place = place;
     this.#session = session;
     this.#log = log;
@@ -28,7 +29,11 @@ export class OwnTunnel {
     const { port, namedPorts, networkInterfaces } = this.#place;
     this.#tunnel = startTunnel({
       url: `${mesh.replace(/^http/, "ws").replace(/\/$/, "")}/wayside/v1/projects/${project}/tunnels/${zone}/${groupName}/${name}`,
-      bearer: this.#session,
+      bearer: () => {
+        const session = this.#session();
+        if (session === undefined) throw new Error("the agent is not connected");
+        return session;
+      },
       application: {
         host: networkInterfaces[0]?.networkIP ?? "127.0.0.1",
         ports: [...(port === undefined ? [] : [port]), ...namedPorts.map((each) => each.port)],
@@ -49,7 +54,7 @@ export class OwnTunnel {
     const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, replacedWithinMs)));
     await Promise.race([this.#replaced.promise, late]);
     clearTimeout(timer);
-    await this.close();
+    await this.#tunnel.close(finishWithinMs);
   }
 
   #tell(state: TunnelState): void {

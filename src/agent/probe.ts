@@ -11,7 +11,7 @@ export interface ProbeTarget {
 const timeoutMs = 2000;
 
 /** Whether the application is well, once. */
-export async function probeOnce({ host, port, path }: ProbeTarget): Promise<boolean> {
+async function probeOnce({ host, port, path }: ProbeTarget): Promise<boolean> {
   if (path === undefined) return accepts(host, port);
   try {
     const authority = host.includes(":") ? `[${host}]` : host;
@@ -46,4 +46,47 @@ export function verdictAfter(before: { readonly healthy: boolean | undefined; re
   if (ok) return { healthy: true, failures: 0 };
   const failures = before.failures + 1;
   return { healthy: before.healthy === true && failures < unhealthyThreshold ? true : false, failures };
+}
+
+const probeEveryMs = 1000;
+
+/** Looks at the application again and again. */
+export class ApplicationProbe {
+  readonly #target: ProbeTarget | undefined;
+  readonly #changed: (isHealthy: boolean) => void;
+  #verdict: ReturnType<typeof verdictAfter>;
+  #timer: NodeJS.Timeout | undefined;
+  #isStopped = false;
+
+  /** `changed` is told each new verdict. Without a target there is none. */
+  constructor(target: ProbeTarget | undefined, changed: (isHealthy: boolean) => void) {
+    this.#target = target;
+    this.#changed = changed;
+    // Nothing is sent to an application that has not yet been seen to be well.
+    this.#verdict = { healthy: target === undefined ? undefined : false, failures: 0 };
+  }
+
+  /** Undefined: nobody can tell. */
+  get healthy(): boolean | undefined {
+    return this.#verdict.healthy;
+  }
+
+  start(): void {
+    if (this.#target) void this.#look(this.#target);
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  async #look(target: ProbeTarget): Promise<void> {
+    const ok = await probeOnce(target);
+    if (this.#isStopped) return;
+    const { healthy: before } = this.#verdict;
+    this.#verdict = verdictAfter(this.#verdict, ok);
+    const { healthy } = this.#verdict;
+    if (healthy !== undefined && healthy !== before) this.#changed(healthy);
+    this.#timer = setTimeout(() => void this.#look(target), probeEveryMs);
+  }
 }

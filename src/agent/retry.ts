@@ -19,3 +19,6 @@ export function backoffMs(failures: number): number {
 export function heartbeatMs(intervalSec: number, random: number): number {
   return intervalSec * 1000 * (0.9 + 0.2 * random);
 }
+
+/** What has begun at an agent that is replaced may end there: downloads, and WebSockets above all (Envoy: `--parent-shutdown-time-s`). */
+export const finishWithinMs = 900_000;

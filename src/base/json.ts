@@ -19,5 +19,14 @@ export function canonicalJson(value: unknown): string {
 
 /** Whether two JSON values are the same, regardless of the order of keys. */
 export function sameJson(a: unknown, b: unknown): boolean {
-  return canonicalJson(a) === canonicalJson(b);
+  // Parts that are shared, as most of a long list that got one more item, need no second look.
+  if (a === b) return true;
+  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
+  if (Array.isArray(a) || Array.isArray(b)) {
+    if (!Array.isArray(a) || !Array.isArray(b) || a.length !== b.length) return false;
+    return a.every((item, index) => sameJson(item ?? null, b[index] ?? null));
+  }
+  const others = new Map(Object.entries(b).filter(([, field]) => field !== undefined));
+  const fields = Object.entries(a).filter(([, field]) => field !== undefined);
+  return fields.length === others.size && fields.every(([key, field]) => others.has(key) && sameJson(field, others.get(key)));
 }

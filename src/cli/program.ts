@@ -1,5 +1,6 @@
 /** Every command with its options. A command's module exports `run(positionals…, options)` and is imported only when it is called. */
 import { Command, type CommanderError, InvalidArgumentError, Option } from "commander";
+import type { ListenAt } from "./commands/agent/join.ts";
 import { exitCodes } from "./exit.ts";
 
 /** The whole command line. Wrong usage ends the process with status 2. */
@@ -113,11 +114,35 @@ function addMeshCommands(root: Command): void {
 }
 
 function addGroupCommands(root: Command): void {
-  const group = root.command("group").description("managed groups: what Google's verbs do not say");
+  const group = root.command("group").description("groups: what Google's verbs do not say");
   withPlace(withApi(group.command("rollback")))
     .description("go back to the last version with which all instances of the group were healthy")
     .argument("<name>", "managed group")
     .action(async (name: string, options) => (await import("./commands/group/rollback.ts")).run(name, options));
+  const servings = {
+    keepalive: "keep all instances of a group warm, those to come too, with 1 % of their share of the traffic",
+    run: "give all instances of a group their whole share again",
+  } as const;
+  for (const verb of ["keepalive", "run"] as const) {
+    withPlace(withApi(group.command(verb)))
+      .description(servings[verb])
+      .argument("<name>", "group")
+      .action(async (name: string, options) => (await import("./commands/group/serve.ts")).run(verb, name, options));
+  }
+  withApi(group.command("switch"))
+    .description("let two groups take each other's place under load; back by itself when requests begin to fail")
+    .argument("<from>", "group that is to be kept alive")
+    .argument("<to>", "group that is to serve")
+    .option(
+      "--capacity <number>",
+      "so many instances of both run at once, at the most; by default the larger of what runs and what is to run",
+      count,
+    )
+    .option("--step <percent>", "of the larger group, how much changes at a time; 25 by default", count)
+    .option("--max-errors <percent>", "so many more of the requests may fail than before; 5 by default", count)
+    .option("--timeout <seconds>", "not done by then, it returns; 300 by default", count)
+    .option("--detach", "do not wait for the end", false)
+    .action(async (from: string, to: string, options) => (await import("./commands/group/switch.ts")).run(from, to, options));
 }
 
 function addVmCommands(root: Command): void {
@@ -139,14 +164,18 @@ function addVmCommands(root: Command): void {
     .option("--lease-ttl <seconds>", "without a heartbeat for so long a VM leaves routing, 30 by default", count)
     .option("--collect-after <seconds>", "lost for so long a VM is deregistered, 86400 by default", count)
     .action(async (options) => (await import("./commands/vm/token.ts")).run(options));
-  for (const verb of ["drain", "undrain"] as const) {
+  const servings = {
+    drain: "take an instance of any group out of traffic; it goes on running",
+    undrain: "let an instance take traffic again",
+    keepalive: "keep an instance warm, with 1 % of its share of the traffic",
+    run: "give an instance its whole share again",
+  } as const;
+  for (const verb of ["drain", "undrain", "keepalive", "run"] as const) {
     withApi(vm.command(verb))
-      .description(
-        verb === "drain" ? "take an instance of any group out of traffic; it goes on running" : "let an instance take traffic again",
-      )
+      .description(servings[verb])
       .argument("<name>", "instance")
       .option("--group <group>", "its group, where its name alone is ambiguous")
-      .action(async (name: string, options) => (await import("./commands/vm/drain.ts")).run(verb, name, options));
+      .action(async (name: string, options) => (await import("./commands/vm/serve.ts")).run(verb, name, options));
   }
   withApi(vm.command("list"))
     .description("print the instances of all groups")
@@ -172,6 +201,16 @@ function addAgentCommands(root: Command): void {
     .option("--health-path <path>", "path that answers 200 when the application is well; by default accepting a connection is enough")
     .option("--stay-registered", "when stopped, only leave traffic: for machines that are started again", false)
     .option("--tunnel", "be reached through a connection that the agent opens: for machines that nobody can connect to", false)
+    .option("--inbound <[address:]port>", "listen there for requests of the mesh only, and hand them to --port of 127.0.0.1", listenAt)
+    .option("--inbound-key-file <path>", "key that proxies sign requests with; may be repeated, the newest first", collect, [])
+    .option(
+      "--outbound [port]",
+      "HTTP proxy on loopback by which programs reach services by name; 15001 when no port is given",
+      outboundPort,
+    )
+    .addOption(new Option("--mesh-entry <url>", "origin of the mesh entry, for --outbound").env("WAYSIDE_MESH_ENTRY").argParser(origin))
+    .option("--resolver <port>", "DNS on that port of loopback: names of the mesh lead to the outbound listener", vmPort)
+    .option("--otlp <url>", "send the listeners' spans to this OTLP/HTTP collector (URL/v1/traces)")
     .argument("[command...]", "program and arguments of the application, after --; without it the application is only watched")
     .action(async (command: string[], options) => (await import("./commands/agent/join.ts")).run(command, options));
   withState(agent.command("resume"))
@@ -232,6 +271,19 @@ function vmPort(text: string): number {
   const number = Number(text);
   if (!/^\d+$/.test(text) || number < 1 || number > 65_535) throw new InvalidArgumentError("a port is a number from 1 to 65535.");
   return number;
+}
+
+/** `9000`, `10.0.0.5:9000` or `[fd00::5]:9000` */
+function listenAt(text: string): ListenAt {
+  const match = /^(?:(\[[0-9a-f:.]+\]|[\d.]+):)?(\d{1,5})$/i.exec(text);
+  if (match === null) throw new InvalidArgumentError("it is a port, or ADDRESS:PORT.");
+  const [, address, number = ""] = match;
+  return { ...(address === undefined ? {} : { address: address.replace(/^\[|\]$/g, "") }), port: vmPort(number) };
+}
+
+/** Of an option whose value may be left out, commander gives true. */
+function outboundPort(text: string | true): number {
+  return text === true ? 15_001 : port(text);
 }
 
 function count(text: string): number {

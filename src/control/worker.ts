@@ -22,8 +22,9 @@ export { LeaseObject } from "#instances/durable/lease-object.ts";
 export { ProjectObject } from "./project/object.ts";
 
 export class Bus extends WorkerEntrypoint<ControlEnv> implements BusEntrypoint {
-  pointers(project: string, services: readonly string[]): Promise<Record<string, Pointer>> {
-    return this.env.PROJECT.getByName(project).pointers(services);
+  async pointers(project: string, services: readonly string[]): Promise<Record<string, Pointer>> {
+    // A copy: the result of one call as the result of another would have to be disposed of by whoever gets it.
+    return Object.fromEntries(Object.entries(await this.env.PROJECT.getByName(project).pointers(services)));
   }
 
   report(project: string, reports: readonly ReportedProxy[]): Promise<void> {

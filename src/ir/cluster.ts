@@ -15,6 +15,8 @@ export interface Endpoint {
   readonly labels?: Readonly<Record<string, string>>;
   /** When it became healthy, ms since the epoch, for slow start. */
   readonly healthySinceMs?: number;
+  /** What it gets of the share that it would have among its equals, above 0, at most 1; absent: 1. */
+  readonly weight?: number;
 }
 
 /** One backend of a backend service. */

@@ -31,6 +31,9 @@ const affinities: Readonly<Record<Affinity["kind"], (inspector: Inspector, affin
   STRONG_COOKIE: verifyCookie,
 };
 
+/** Tables of hashes give each endpoint a place: what weighs less would make them endless. */
+const leastWeight = 0.001;
+
 const fallbacks: readonly Subset["fallback"][] = ["NONE", "ANY", "DEFAULT"];
 
 /** Checks those fields of a cluster. */
@@ -62,6 +65,7 @@ export function verifyChoice(inspector: Inspector, cluster: JsonObject): void {
 export function verifyEndpointFacts(inspector: Inspector, endpoint: JsonObject): void {
   inspector.optionalObject(endpoint, "labels", (labels) => verifyLabels(inspector, labels));
   if (endpoint["healthySinceMs"] !== undefined) inspector.number(endpoint, "healthySinceMs", [0, Number.MAX_SAFE_INTEGER]);
+  if (endpoint["weight"] !== undefined) inspector.number(endpoint, "weight", [leastWeight, 1]);
 }
 
 /** Checks `stickyCookie` of a route. */

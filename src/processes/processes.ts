@@ -66,8 +66,10 @@ export function membersOf(family: Family): ProcessInfo[] {
   return members.sort((a, b) => Number(b.pid === leader.pid) - Number(a.pid === leader.pid));
 }
 
+type Signal = "SIGTERM" | "SIGKILL" | "SIGSTOP" | "SIGCONT";
+
 /** Sends a signal to every process of the family; whatever has ended meanwhile is passed over. */
-export function signalFamily(family: Family, signal: "SIGTERM" | "SIGKILL"): void {
+export function signalFamily(family: Family, signal: Signal): void {
   const members = membersOf(family);
   const { pid } = family.leader;
   // The group at once, so that no child is forked between two signals; then those that left it.
@@ -75,7 +77,7 @@ export function signalFamily(family: Family, signal: "SIGTERM" | "SIGKILL"): voi
   for (const info of members) if (info.group !== pid) signalTo(info.pid, signal);
 }
 
-function signalTo(pid: number, signal: "SIGTERM" | "SIGKILL"): void {
+function signalTo(pid: number, signal: Signal): void {
   try {
     process.kill(pid, signal);
   } catch (thrown) {

@@ -1,9 +1,6 @@
 /** A VM behind an inbound listener: what the mesh sends arrives with its Host, what anybody else sends does not, and a key is changed without a failed request. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type InboundListener, startInbound } from "#agent/inbound/listener.ts";
-import { type OutboundListener, startOutbound } from "#agent/outbound/listener.ts";
-import { MeshNames, servicesOf } from "#agent/outbound/mesh-names.ts";
-import { createClient } from "#client/client.ts";
 import { type Application, startApplication } from "./harness/application.ts";
 import { compute, createMesh } from "./harness/resources.ts";
 import { must, until } from "./harness/rest.ts";
@@ -131,29 +128,5 @@ describe("a VM behind an inbound listener", () => {
     listener.setKeys([second]);
     await until("an answer", 10_000, async () => (await ask(mesh.mesh, { host, path: "/a" })).status === 200);
     expect(mesh.output()).not.toContain(first);
-  });
-});
-
-describe("a VM's programs", () => {
-  let outbound: OutboundListener;
-  let names: MeshNames;
-
-  beforeAll(async () => {
-    names = new MeshNames({ learn: servicesOf(createClient({ api: mesh.api }), "demo") });
-    await names.start();
-    outbound = await startOutbound({ port: 0, mesh: mesh.mesh, isMeshName: (name, port) => names.has(name, port) });
-  });
-  afterAll(async () => {
-    names.stop();
-    await outbound.close();
-  });
-
-  it("reach a service of the mesh by its name, which was learned from the control plane", async () => {
-    const { status, text } = await exchange(
-      `http://127.0.0.1:${outbound.port}`,
-      `GET http://${host}/by-name HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`,
-    );
-    expect([status, text.endsWith("ok") || text.includes("\r\nok\r\n")]).toEqual([200, true]);
-    expect([app.received.some(({ url }) => url === "/by-name"), outbound.counts()]).toEqual([true, { mesh: 1 }]);
   });
 });

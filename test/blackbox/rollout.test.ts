@@ -57,6 +57,14 @@ async function versions(count: number): Promise<Record<string, number>> {
   return counts;
 }
 
+/** The process that an instance's application is. */
+function pidOf(instance: string | undefined): Promise<number> {
+  return until(`an answer of ${instance}`, 15_000, async () => {
+    const said = JSON.parse((await ask(mesh.mesh, { host, path: "/echo" })).body) as { instance: string; pid: number };
+    return said.instance === instance && said.pid;
+  });
+}
+
 beforeAll(async () => {
   mesh = await startMesh();
   await createBackend({ api: mesh.api, project, name: "web", size: 6 });
@@ -98,6 +106,9 @@ describe("under 200 requests a second no request fails", () => {
     const load = startLoad(mesh.mesh, { host }, requestsPerSecond);
     await must(mesh.api, "POST", `${manager}/resize?size=10`);
     await settled("ten");
+    const { lastBatch } = await must(mesh.api, "GET", `/wayside/v1/projects/${project}/groups/web`);
+    expect(lastBatch).toMatchObject({ instances: 4 });
+    expect(lastBatch.perSecond).toBeCloseTo(4 / lastBatch.seconds, 0);
     await must(mesh.api, "PATCH", manager, {
       versions: [
         { name: "stable", instanceTemplate: v2 },
@@ -148,7 +159,7 @@ describe("under 200 requests a second no request fails", () => {
     );
   });
 
-  it("while instances are recreated, stopped, started, made by name and deleted", async () => {
+  it("while instances are recreated, stopped, started, suspended, resumed, made by name and deleted", async () => {
     const load = startLoad(mesh.mesh, { host }, requestsPerSecond);
     const [first, second] = await listed();
     const url = (name = ""): string => `zones/${zone}/instances/${name}`;
@@ -160,6 +171,16 @@ describe("under 200 requests a second no request fails", () => {
     expect(await must(mesh.api, "GET", manager)).toMatchObject({ targetSize: 3, targetStoppedSize: 1 });
     await must(mesh.api, "POST", `${manager}/startInstances`, { instances: [url(second?.name)] });
     await settled("started");
+    const before = await pidOf(second?.name);
+    await must(mesh.api, "POST", `${manager}/suspendInstances`, { instances: [url(second?.name)] });
+    await until(
+      "suspended",
+      30_000,
+      async () => (await listed()).find(({ name }) => name === second?.name)?.instanceStatus === "SUSPENDED",
+    );
+    await must(mesh.api, "POST", `${manager}/resumeInstances`, { instances: [url(second?.name)] });
+    await settled("resumed");
+    expect(await pidOf(second?.name), "the same process, with its memory").toBe(before);
     await must(mesh.api, "POST", `${manager}/createInstances`, { instances: [{ name: "web-by-name" }] });
     expect((await settled("made by name")).map(({ name }) => name)).toContain("web-by-name");
     await must(mesh.api, "POST", `${manager}/deleteInstances`, { instances: [url("web-by-name")] });

@@ -132,6 +132,7 @@ describe("snapshot codec", () => {
     [["clusters", "cart", "subsetSize"], 0, "cart.subsetSize: not a number from 1"],
     [["clusters", "cart", "groups", 0, "endpoints", 0, "labels"], [], "endpoints[0].labels: not an object"],
     [["clusters", "cart", "groups", 0, "endpoints", 0, "healthySinceMs"], "now", "endpoints[0].healthySinceMs: not a number"],
+    [["clusters", "cart", "groups", 0, "endpoints", 0, "weight"], 0, "endpoints[0].weight: not a number from 0.001 to 1"],
     [["virtualHosts", 0, "rules", 0, "action", "stickyCookie", "name"], "", "stickyCookie.name: not a cookie's name"],
     [["clusters", "cart", "scheme"], "file", "clusters.cart.scheme: not one of http, https"],
   ])("refuses %j = %j", (path, value, message) => {

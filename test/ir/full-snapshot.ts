@@ -131,6 +131,7 @@ export const full: Snapshot = {
               health: "HEALTHY",
               labels: { color: "blue" },
               healthySinceMs: 1_700_000_000_000,
+              weight: 0.01,
             },
           ],
         },

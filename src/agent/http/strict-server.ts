@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, ServerResponse } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import { type AddressInfo, Server as NetServer, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { sendAnswer, sendRawAnswer } from "./answer.ts";
 import { fieldsOf } from "./fields.ts";
@@ -23,6 +23,23 @@ export interface ServerLimits {
   readonly connections: number;
 }
 
+/** A socket that a process listens on, as Node hands it to another one (`subprocess.send`): whoever has it accepts from the same queue. */
+export type ListeningSocket = object;
+
+/** Where it listens: an address, port 0 for any free one; or the socket of the process before. */
+export type ListenOn = { readonly address: string; readonly port: number } | { readonly socket: ListeningSocket };
+
+/** How it ends. */
+export interface Closing {
+  /** Requests under way get so long at the most. Default 0. */
+  readonly graceMs?: number;
+  /**
+   * For so long connections without a request are kept, and closed behind their next answer: a caller may be sending on one of them just now. A
+   * caller whose requests go elsewhere already has no need of it. Default 0.
+   */
+  readonly lingerMs?: number;
+}
+
 /** Above those of the proxy, which adds fields of its own. */
 const defaultServerLimits: ServerLimits = {
   fields: 200,
@@ -32,6 +49,9 @@ const defaultServerLimits: ServerLimits = {
   keepAliveMs: 75_000,
   connections: 10_000,
 };
+
+/** How often something was, by its name. */
+export type Counts = Readonly<Record<string, number>>;
 
 /** A request that can be read in one way only. */
 export interface Arrival {
@@ -47,6 +67,8 @@ export interface Arrival {
 
 export interface StrictServerOptions {
   readonly limits: Partial<ServerLimits>;
+  /** What was counted before. */
+  readonly counts?: Counts | undefined;
   readonly serve: (arrival: Arrival) => void;
   /** Takes CONNECT requests; absent: they are refused. */
   readonly tunnel?: (arrival: Arrival, socket: Duplex, first: Buffer) => void;
@@ -59,12 +81,14 @@ export class StrictServer {
   readonly #sockets = new Set<Socket>();
   /** The responses under way on a connection: several where requests do not wait for answers. */
   readonly #underWay = new WeakMap<Duplex, Set<ServerResponse>>();
-  readonly #counts = new Map<string, number>();
+  readonly #counts: Map<string, number>;
   #isClosing = false;
+  #hasLingered = false;
 
   constructor(options: StrictServerOptions) {
     this.#options = options;
     this.#limits = { ...defaultServerLimits, ...options.limits };
+    this.#counts = new Map(Object.entries(options.counts ?? {}));
     const { connections, headBytes, headMs, keepAliveMs } = this.#limits;
     this.#server = createServer({
       insecureHTTPParser: false,
@@ -84,13 +108,19 @@ export class StrictServer {
   }
 
   /** Port that it listens on. Rejects when the address is not to be had. */
-  async listen({ address, port }: { readonly address: string; readonly port: number }): Promise<number> {
+  async listen(on: ListenOn): Promise<number> {
     await new Promise<void>((resolve, reject) => {
       this.#server.once("error", reject);
-      this.#server.listen({ host: address, port, exclusive: true }, () => resolve());
+      if ("socket" in on) this.#server.listen(on.socket, resolve);
+      else this.#server.listen({ host: on.address, port: on.port, exclusive: true }, resolve);
     });
     this.#server.on("error", () => undefined);
     return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** The socket that it listens on, for the next process. The bare handle: a `Server` would begin to accept there before anybody serves. */
+  get socket(): ListeningSocket | undefined {
+    return (this.#server as { _handle?: object })._handle;
   }
 
   /** Serves the requests of a connection that came in another way. */
@@ -103,23 +133,30 @@ export class StrictServer {
   }
 
   /** Everything that was counted, by its name. */
-  counts(): Readonly<Record<string, number>> {
+  counts(): Counts {
     return Object.fromEntries(this.#counts);
   }
 
-  /** Takes no more connections, waits for requests under way at most `graceMs`, and cuts what is left. */
-  close(graceMs: number): Promise<void> {
+  /** Takes no more connections, waits for what is under way, and cuts what is left. */
+  close({ graceMs = 0, lingerMs = 0 }: Closing = {}): Promise<void> {
     this.#isClosing = true;
     return new Promise((resolve) => {
       const cut = (): void => this.#sockets.forEach((socket) => socket.destroy());
       const timer = setTimeout(cut, graceMs);
-      this.#server.close(() => {
+      const letGo = (): void => {
+        this.#hasLingered = true;
+        this.#server.closeIdleConnections();
+      };
+      const lingering = setTimeout(letGo, lingerMs);
+      // Not by the method of `http.Server`, which cuts idle connections at once, a request on its way or not.
+      NetServer.prototype.close.call(this.#server, () => {
         clearTimeout(timer);
+        clearTimeout(lingering);
         // Connections that switched protocols are none of the server's any more.
         cut();
         resolve();
       });
-      this.#server.closeIdleConnections();
+      if (lingerMs === 0) letGo();
     });
   }
 
@@ -148,7 +185,7 @@ export class StrictServer {
     // Its connection is idle a moment later.
     outgoing.once("close", () => {
       underWay.delete(outgoing);
-      setImmediate(() => this.#isClosing && this.#server.closeIdleConnections());
+      setImmediate(() => this.#hasLingered && this.#server.closeIdleConnections());
     });
     const arrival = this.#arrival(incoming, outgoing);
     const refusal = headRefusal(arrival.head, this.#limits.fields);

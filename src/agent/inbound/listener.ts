@@ -8,14 +8,21 @@ import { endToEnd, type Field, valuesOf } from "../http/fields.ts";
 import { BodyIdleError, forward } from "../http/forward.ts";
 import { type Traced, traceRequest } from "../http/listener-trace.ts";
 import { asksUpgrade, hasBody, pathRefusal, type Refusal, type RequestHead } from "../http/request-head.ts";
-import { type Arrival, type ServerLimits, StrictServer } from "../http/strict-server.ts";
+import {
+  type Arrival,
+  type Closing,
+  type Counts,
+  type ListeningSocket,
+  type ListenOn,
+  type ServerLimits,
+  StrictServer,
+} from "../http/strict-server.ts";
 import { type Verdict, Verifier } from "./verifier.ts";
 
 /** The listener in front of a VM's application: takes what proxies of the mesh have signed, and hands it on with the Host that it is meant for. */
 
 export interface InboundOptions {
-  /** Port 0: any free one. */
-  readonly listen: { readonly address: string; readonly port: number };
+  readonly listen: ListenOn;
   readonly app: { readonly host: string; readonly port: number };
   /** Texts of the group's key, as in the secret: the current one, and the one before while the key changes. At least 16 bytes each. */
   readonly keys: readonly string[];
@@ -26,6 +33,8 @@ export interface InboundOptions {
   /** Given the SERVER span of each request whose trace is recorded. */
   readonly onSpan?: (span: Span) => void;
   readonly limits?: Partial<ServerLimits>;
+  /** Those of the process before, which go on. */
+  readonly counts?: Counts;
   readonly clock?: Clock;
   readonly random?: Random;
 }
@@ -33,11 +42,12 @@ export interface InboundOptions {
 export interface InboundListener {
   readonly port: number;
   /** Requests by what came of them: `passed`, `health`, `app_failed`, or the reason of a refusal. */
-  counts(): Readonly<Record<string, number>>;
+  counts(): Counts;
   /** The keys that count from now on. Throws `UserError` for those that are none, and keeps the old ones. */
   setKeys(keys: readonly string[]): void;
-  /** Takes no more connections, waits for requests under way at most `graceMs` (default 0), and cuts what is left. */
-  close(graceMs?: number): Promise<void>;
+  /** What another process is given to go on from. */
+  readonly socket: ListeningSocket | undefined;
+  close(closing?: Closing): Promise<void>;
 }
 
 /** An application on this machine answers at once, or is not there. */
@@ -52,10 +62,11 @@ export async function startInbound(options: InboundOptions): Promise<InboundList
   const port = await inbound.server.listen(options.listen);
   return {
     port,
+    socket: inbound.server.socket,
     counts: () => inbound.server.counts(),
     setKeys: (keys) => inbound.verifier.setKeys(keys),
-    close: async (graceMs = 0) => {
-      await inbound.server.close(graceMs);
+    close: async (closing) => {
+      await inbound.server.close(closing);
       inbound.agent.destroy();
     },
   };
@@ -70,7 +81,7 @@ class Inbound {
   constructor(options: InboundOptions) {
     this.#options = options;
     this.verifier = new Verifier(options.keys, options.clock ?? systemClock);
-    this.server = new StrictServer({ limits: options.limits ?? {}, serve: (arrival) => this.#serve(arrival) });
+    this.server = new StrictServer({ limits: options.limits ?? {}, counts: options.counts, serve: (arrival) => this.#serve(arrival) });
   }
 
   #serve(arrival: Arrival): void {

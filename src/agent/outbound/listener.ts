@@ -12,7 +12,7 @@ import { endToEnd, type Field } from "../http/fields.ts";
 import { BodyIdleError, forward, joinSockets, type Upstream } from "../http/forward.ts";
 import { type Traced, traceRequest } from "../http/listener-trace.ts";
 import type { Refusal } from "../http/request-head.ts";
-import { type Arrival, type ServerLimits, StrictServer } from "../http/strict-server.ts";
+import { type Arrival, type Closing, type Counts, type ListeningSocket, type ServerLimits, StrictServer } from "../http/strict-server.ts";
 import { type Destination, destinationOf, isSelf, type Surroundings, tunnelEndOf } from "./destination.ts";
 
 /** The listener that a VM's programs reach the mesh by: an HTTP proxy on loopback. What is no name of the mesh goes where it would go without it. */
@@ -22,6 +22,8 @@ export interface OutboundOptions {
   readonly address?: string;
   /** Default 15001; 0: any free one. */
   readonly port?: number;
+  /** The socket of the process before, in the place of address and port, which it must have. */
+  readonly inherited?: ListeningSocket;
   /** Origin of the mesh entry, such as `http://127.0.0.1:8788`. */
   readonly mesh: string;
   /** Whether a host (lower case) is the mesh's; the port where the request names one. See `MeshNames`. */
@@ -33,6 +35,8 @@ export interface OutboundOptions {
   /** Share of the traces that begin here which are recorded; the proxies go by it. Default 1. */
   readonly samplingRatio?: number;
   readonly limits?: Partial<ServerLimits>;
+  /** Those of the process before, which go on. */
+  readonly counts?: Counts;
   readonly clock?: Clock;
   readonly random?: Random;
 }
@@ -40,9 +44,10 @@ export interface OutboundOptions {
 export interface OutboundListener {
   readonly port: number;
   /** Requests by where they went, `mesh`, `direct`, `tunnel`, or the reason of a refusal. */
-  counts(): Readonly<Record<string, number>>;
-  /** Takes no more connections, waits for requests under way at most `graceMs` (default 0), and cuts what is left. */
-  close(graceMs?: number): Promise<void>;
+  counts(): Counts;
+  /** What another process is given to go on from. */
+  readonly socket: ListeningSocket | undefined;
+  close(closing?: Closing): Promise<void>;
 }
 
 const defaultPort = 15_001;
@@ -89,19 +94,22 @@ class Outbound {
     this.#around = { isMeshName: options.isMeshName, self: { address: "127.0.0.1", port: 0 }, pseudonym };
     this.#server = new StrictServer({
       limits: options.limits ?? {},
+      counts: options.counts,
       serve: (arrival) => this.#serve(arrival),
       tunnel: (arrival, socket, first) => this.#tunnel(arrival, socket, first),
     });
   }
 
   async start(address: string, wanted: number): Promise<OutboundListener> {
-    const port = await this.#server.listen({ address, port: wanted });
+    const { inherited } = this.#options;
+    const port = await this.#server.listen(inherited ? { socket: inherited } : { address, port: wanted });
     this.#around = { ...this.#around, self: { address, port } };
     return {
       port,
+      socket: this.#server.socket,
       counts: () => this.#server.counts(),
-      close: async (graceMs = 0) => {
-        await this.#server.close(graceMs);
+      close: async (closing) => {
+        await this.#server.close(closing);
         this.#mesh.agent.destroy();
         this.#direct.destroy();
       },

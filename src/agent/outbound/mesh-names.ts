@@ -1,5 +1,3 @@
-import type { Client } from "#client/client.ts";
-import { isJsonObject } from "#base/json.ts";
 import { parseAuthority } from "../http/authority.ts";
 
 /** Which host names are services of the mesh: learned in the background, and kept while nobody is there to be asked. */
@@ -18,9 +16,15 @@ export class MeshNames {
   #patterns: Patterns = { exact: new Set(), suffixes: [] };
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isStopped = false;
+  #isKnown = false;
 
   constructor(options: MeshNamesOptions) {
     this.#options = options;
+  }
+
+  /** Whether they were learned, ever. */
+  get isKnown(): boolean {
+    return this.#isKnown;
   }
 
   /** Learns now, and again and again until `stop`. Resolves when the first try is over, whatever came of it. */
@@ -40,6 +44,7 @@ export class MeshNames {
   async refresh(): Promise<void> {
     try {
       this.#patterns = patternsOf(await this.#options.learn());
+      this.#isKnown = true;
     } catch {
       // The next time.
     }
@@ -70,13 +75,4 @@ function patternsOf(services: readonly string[]): Patterns {
 function isName(text: string): boolean {
   const host = parseAuthority(text)?.host;
   return host !== undefined && !host.includes(":") && !/^[\d.]+$/.test(host);
-}
-
-/** The services of a project, as the control API's status has them. The caller needs the role `viewer`. */
-export function servicesOf(client: Client, project: string): () => Promise<readonly string[]> {
-  return async () => {
-    const { proxies } = await client.call("GET", `/wayside/v1/projects/${encodeURIComponent(project)}/status`);
-    if (!Array.isArray(proxies)) throw new Error("the control API's status has no proxies");
-    return proxies.flatMap((row) => (isJsonObject(row) && typeof row["service"] === "string" ? [row["service"]] : []));
-  };
 }

@@ -10,7 +10,7 @@ import { findOne, type Found, only, type Search } from "../resources/find.ts";
 import { allGroups, type Group, groupJson } from "../resources/groups.ts";
 import { instanceTable } from "../resources/instances.ts";
 import { groups, kindOfWord } from "../resources/kind-words.ts";
-import { resourcePath } from "../resources/paths.ts";
+import { projectPath, resourcePath } from "../resources/paths.ts";
 import { versionsOf, versionTable } from "../resources/secret-versions.ts";
 
 export type DescribeOptions = ApiOptions & PlaceOptions;
@@ -39,8 +39,17 @@ async function describeGroup(search: Search, name: string, { output }: DescribeO
   const group = only(await allGroups(search), name, "group");
   const errors = await errorsOf(search, group);
   const lines = errors.length === 0 ? "" : `\nErrors\n${errors.map((error) => `${error}\n`).join("")}`;
-  const value = { ...groupJson(group), ...(errors.length > 0 && { errors }) };
-  print(output, value, () => `${forPeople(group)}\nInstances\n${instanceTable(group.instances)}${lines}`);
+  const { servingState, lastBatch } = await ownFacts(search, group);
+  const own = { ...(servingState !== undefined && { servingState }), ...(lastBatch !== undefined && { lastBatch }) };
+  const value = { ...groupJson(group), ...own, ...(errors.length > 0 && { errors }) };
+  const shown = { ...group, resource: { ...group.resource, ...own } };
+  print(output, value, () => `${forPeople(shown)}\nInstances\n${instanceTable(group.instances)}${lines}`);
+}
+
+/** What only our own API says of a group. */
+async function ownFacts({ client, project }: Search, { key }: Group): Promise<JsonObject> {
+  const rows = await client.list(`${projectPath("wayside", project)}/groups`, "groups");
+  return rows.find(({ groupKey }) => groupKey === key.replace("/instanceGroupManagers/", "/instanceGroups/")) ?? {};
 }
 
 /** What went wrong with instances of a managed group, and what its update waits for. */

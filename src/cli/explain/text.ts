@@ -136,10 +136,11 @@ function endpointNodes({ endpoints, endpointsOmitted }: JsonObject): TreeNode[] 
 }
 
 function endpointNode(endpoint: JsonObject): TreeNode {
-  const { instance, address, port, zone, health, ejected } = endpoint;
+  const { instance, address, port, zone, health, ejected, weight } = endpoint;
   const by = textsOf(endpoint["ejectedBy"]);
   const state = ejected === true ? pc.yellow(by.length === 0 ? "ejected" : `ejected by proxy ${by.join(", ")}`) : healthText(health);
-  return { label: [textOf(instance), `${textOf(address)}:${textOf(port)}`, textOf(zone), state].join("  ") };
+  const part = typeof weight === "number" ? [`${weight * 100} % of its share`] : [];
+  return { label: [textOf(instance), `${textOf(address)}:${textOf(port)}`, textOf(zone), state, ...part].join("  ") };
 }
 
 function healthText(health: Json | undefined): string {

@@ -26,8 +26,9 @@ export function instanceTable(instances: readonly JsonObject[]): string {
     [textOf(one["address"]), textOf(one["port"])].filter((part) => part !== undefined && part !== "").join(":"),
     state(textOf(one["status"])),
     state(textOf(one["health"])),
+    one["servingState"] === "RUNNING" ? undefined : state(textOf(one["servingState"])),
     one["action"] === "NONE" ? undefined : textOf(one["action"]),
     textOf(one["lastError"]),
   ]);
-  return table(["NAME", "GROUP", "ZONE", "ADDRESS", "STATUS", "HEALTH", "ACTION", "LAST ERROR"], rows);
+  return table(["NAME", "GROUP", "ZONE", "ADDRESS", "STATUS", "HEALTH", "SERVING", "ACTION", "LAST ERROR"], rows);
 }

@@ -14,7 +14,7 @@ import type { Caller } from "./authorize.ts";
 import { readBody } from "./body.ts";
 import { checkProject, wrongMethod } from "./paths.ts";
 
-export type AgentLeases = Pick<LeaseControl, "openSession" | "heartbeat" | "authorize">;
+export type AgentLeases = Pick<LeaseControl, "openSession" | "heartbeat" | "lastHeartbeat" | "authorize">;
 
 interface AgentDeps {
   readonly run: (command: Command) => Promise<Outcome>;
@@ -53,6 +53,21 @@ export async function instanceCaller({ lease }: AgentDeps, request: Request): Pr
   const [, project = "", name = ""] = match;
   if (!(await lease(leaseObjectName(project, group, name)).authorize(name, bearer))) throw unknownSession();
   return { user: `instance:${name}`, roles: new Set(), instance: { name, group } };
+}
+
+/**
+ * The answer of one instance with what its last heartbeat said: that is in the memory of its Lease object and nowhere else. Without it when
+ * the object does not answer.
+ */
+export async function withHeartbeat({ lease }: AgentDeps, { project, name = "" }: Command, outcome: Outcome): Promise<Outcome> {
+  const { groupKey, connection } = outcome.body ?? {};
+  if (outcome.status !== 200 || typeof groupKey !== "string" || connection === undefined) return outcome;
+  const heard = await lease(leaseObjectName(project, groupKey, name))
+    .lastHeartbeat(name)
+    .catch(() => undefined);
+  if (!heard) return outcome;
+  const { lastSeenMs, ...cpu } = heard;
+  return { ...outcome, body: { ...outcome.body, lastHeartbeat: { at: new Date(lastSeenMs).toISOString(), ...cpu } } };
 }
 
 /** Makes a join token. The project gets its hash, the caller the token, this once. */

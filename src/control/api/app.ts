@@ -4,7 +4,7 @@ import type { Random } from "#base/random.ts";
 import { randomHex } from "#base/random.ts";
 import type { Command, Outcome } from "../command.ts";
 import { camelCase } from "../resources/merge.ts";
-import { instanceCaller, makeToken, serveAgent, type AgentLeases } from "./agents.ts";
+import { instanceCaller, makeToken, serveAgent, withHeartbeat, type AgentLeases } from "./agents.ts";
 import { requireAccess, type Authorizer } from "./authorize.ts";
 import { batchPath, serveBatch } from "./batch.ts";
 import { readBody } from "./body.ts";
@@ -66,7 +66,9 @@ async function serve(deps: ApiDeps, request: Request): Promise<Outcome> {
     ...(body === undefined ? {} : { body }),
     user: caller.user,
   };
-  return route.collection === "joinTokens" && route.verb === "insert" ? makeToken(deps, command) : deps.run(command);
+  if (route.collection === "joinTokens" && route.verb === "insert") return makeToken(deps, command);
+  const outcome = await deps.run(command);
+  return route.verb === "getRegistered" ? withHeartbeat(deps, command, outcome) : outcome;
 }
 
 /** Names in either spelling; of a repeated one all values, as a list with commas, which is how a field mask may be sent. */

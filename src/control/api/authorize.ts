@@ -63,12 +63,13 @@ interface Access {
   readonly role: Role;
 }
 
-/** What an instance may do to itself. */
+/** What an instance may do to itself; besides, it may ask for the project's services. */
 const ofItself: ReadonlySet<string> = new Set(["getRegistered", "drain", "undrain", "deregister"]);
 
 /** Throws `UserError` `forbidden` unless the caller may do what the route asks for. */
 export function requireAccess(caller: Caller, { collection, verb, name, role }: Access): void {
-  const own = caller.instance && collection === "instances" && caller.instance.name === name && ofItself.has(verb);
+  const isOfItself = collection === "instances" ? ofItself.has(verb) : collection === "wayside" && verb === "services";
+  const own = caller.instance !== undefined && caller.instance.name === name && isOfItself;
   if (!own) requireRole(caller, role, `${collection}.${verb}`);
 }
 

@@ -76,34 +76,54 @@ function v1Route(target: Target): Route | undefined {
   return find({ project, method, scope: `locations/${location}`, collection }, path);
 }
 
+interface ProjectVerb {
+  readonly method: string;
+  readonly role: Role;
+}
+
 /** Verbs of our own API on a project as a whole, which the Project object answers itself. */
-const projectVerbs: ReadonlyMap<string, { readonly method: string; readonly role: Role }> = new Map([
+const services: ProjectVerb = { method: "GET", role: "viewer" };
+
+const projectVerbs: ReadonlyMap<string, ProjectVerb> = new Map([
+  ["services", services],
   ["explain", { method: "POST", role: "viewer" }],
   ["status", { method: "GET", role: "viewer" }],
   ["metrics", { method: "POST", role: "editor" }],
   ["audit", { method: "GET", role: "admin" }],
 ]);
 
+/** Collections of our own that hang on the project itself, each with the verb that no path leads to (`-`: there is none). */
+const ownCollections: ReadonlyMap<string, string> = new Map([
+  ["joinTokens", "redeem"],
+  ["groups", "-"],
+  ["groupSwitches", "advance"],
+]);
+
 function waysideRoute({ project, method, segments }: Target): Route | undefined {
   const [first = "", ...rest] = segments;
-  const own = projectVerbs.get(first);
-  if (own && rest.length === 0) {
-    if (own.method !== method) throw wrongMethod(method, [own.method]);
-    return { project, scope: "", collection: "wayside", verb: first, role: own.role };
-  }
   const place = { project, method, scope: "", collection: first };
+  const own = projectVerbs.get(first);
+  if (own && rest.length === 0) return projectRoute(place, first, own);
   if (first === "instances") return instanceRoute(place, rest);
-  if (first === "joinTokens" && rest[0] !== "redeem") return find(place, rest);
+  const hidden = ownCollections.get(first);
+  if (hidden !== undefined) return rest.includes(hidden) ? undefined : find(place, rest);
   return catalogue.get(first)?.kind?.api === "wayside" ? find(place, rest) : undefined;
+}
+
+function projectRoute({ project, method, scope }: Place, verb: string, { method: wanted, role }: ProjectVerb): Route {
+  if (wanted !== method) throw wrongMethod(method, [wanted]);
+  return { project, scope, collection: "wayside", verb, role };
 }
 
 /** Instances are a collection of Compute as well; these are the verbs of our own. A custom verb follows a slash or a colon. */
 function instanceRoute(place: Place, rest: readonly string[]): Route | undefined {
   const [name, custom, ...more] = rest.length === 1 ? (rest[0] ?? "").split(":", 2) : rest;
   if (more.length > 0) return undefined;
+  // What a VM reaches by its agent is asked for with the VM's own session.
+  if (name !== undefined && custom === "services") return { ...projectRoute(place, custom, services), name };
   const verbs: Readonly<Record<string, string>> =
     name === undefined ? { GET: "listRegistered", POST: "register" } : { GET: "getRegistered", DELETE: "deregister" };
-  const verb = custom === undefined ? verbs[place.method] : ["drain", "undrain"].find((each) => each === custom);
+  const verb = custom === undefined ? verbs[place.method] : ["drain", "undrain", "keepalive", "run"].find((each) => each === custom);
   if (verb === undefined && custom === undefined) throw wrongMethod(place.method, Object.keys(verbs));
   return verb === undefined ? undefined : named(spelled(place, verb), name);
 }

@@ -20,6 +20,9 @@ import { read, type ResourceView } from "./view.ts";
 /** Google's default of `timeoutSec`. */
 const defaultTimeoutMs = 30_000;
 
+/** A KEEPALIVE instance gets a hundredth of its share: enough to stay warm. */
+const keptAliveWeight = 0.01;
+
 /** Fields of a backend service that ask for something the mesh does not do. */
 const ignoredFields = [
   "cdnPolicy",
@@ -154,7 +157,7 @@ function endpointsOf(context: Context, { service, choice }: Omit<Service, "where
   const port = defaultPort(service, source);
   const probes = backendProbes(context.view, service, source).map(({ id }) => id);
   const facts = factsOf(context.view, source, { wanted: choice, probes });
-  return servingInstances(context.view, source).map(({ instance, lease }) => ({
+  return servingInstances(context.view, source).map(({ instance, lease, servingState }) => ({
     instance: instance.name,
     address: instance.address,
     port: ownNamedPort(source, instance.name, service.portName) ?? instance.port ?? port,
@@ -162,6 +165,7 @@ function endpointsOf(context: Context, { service, choice }: Omit<Service, "where
     // What the agent found is known before the first probe, and where there is none.
     health: lease?.report?.healthy === false ? "UNHEALTHY" : healthOf(instance, probes),
     ...facts(instance),
+    ...(servingState === "KEEPALIVE" && { weight: keptAliveWeight }),
   }));
 }
 

@@ -59,6 +59,11 @@ export interface DrainedInstances {
 
 export const leasesCollection = "instanceLeases";
 export const drainedCollections = { instanceGroups: "drainedInstances", networkEndpointGroups: "drainedEndpoints" } as const;
+/** Of `ServingStates`, beside a group of any kind. */
+const servingStatesCollections = {
+  instanceGroups: "instanceServingStates",
+  networkEndpointGroups: "endpointServingStates",
+} as const;
 
 /** Key of the lease of an instance; `scope` is the zone of its group. */
 export function leaseKey(scope: string, instance: string): string {
@@ -67,7 +72,16 @@ export function leaseKey(scope: string, instance: string): string {
 
 /** Key of the drained instances of a group. */
 export function drainedKey(group: GroupKey): string {
-  const { instanceGroups, networkEndpointGroups } = drainedCollections;
+  return besideGroup(group, drainedCollections);
+}
+
+/** Key of the serving states of a group; where nothing is stored, all its instances are RUNNING. */
+export function servingStatesKey(group: GroupKey): string {
+  return besideGroup(group, servingStatesCollections);
+}
+
+function besideGroup(group: GroupKey, collections: { readonly instanceGroups: string; readonly networkEndpointGroups: string }): string {
+  const { instanceGroups, networkEndpointGroups } = collections;
   return group.replace("/instanceGroups/", `/${instanceGroups}/`).replace("/networkEndpointGroups/", `/${networkEndpointGroups}/`);
 }
 

@@ -59,6 +59,11 @@ export class LoadFeed {
     this.#load.accept(reports, now);
   }
 
+  /** What groups got lately, by way of any backend service. */
+  attempts(groups: readonly GroupKey[], now: number): ReturnType<GroupLoad["attempts"]> {
+    return this.#load.attempts(groups, now);
+  }
+
   /** What the groups among `targets` are to be told now. */
   due(targets: readonly GroupTarget[], now: number): { readonly key: GroupKey; readonly loads: readonly BackendLoad[] }[] {
     return targets.flatMap(({ spec }) => {

@@ -91,6 +91,8 @@ export class Commands {
       case "metrics":
         for (const { key, points } of readMetrics(command.body, state.store, clock.now())) this.#ports.measure(key, { points });
         return {};
+      case "services":
+        return { services: [...state.configurations.services()] };
       case "audit":
         return { entries: [...state.audit.list(auditPage)] };
       default:
@@ -119,10 +121,16 @@ export class Commands {
       ...gone.map((key) => dependency.group(key)),
       ...secrets.map((name) => dependency.secret(name)),
     ]);
-    state.configurations.update({ keys, unreadable: "refuse" }, now);
+    if (isJoin(command)) state.configurations.markStale(keys);
+    else state.configurations.update(keys, now);
     const changed = changes.map(({ key }) => key);
     state.audit.record(command, changed, now);
   }
+}
+
+/** A VM that joins gets no requests before its agent has connected: nobody waits for what is compiled of it, and many may join at once. */
+function isJoin({ collection, verb }: Command): boolean {
+  return collection === "joinTokens" && verb === "redeem";
 }
 
 function effectOf(command: Command, { body, changed, versionsChanged }: SecretResult): Effect {

@@ -1,4 +1,4 @@
-import { UserError } from "#base/errors.ts";
+import { messageOf, UserError } from "#base/errors.ts";
 import { directoryService, keys, schemaVersion } from "#ir/snapshot.ts";
 import { readDirectory, readSnapshot, writeDirectory, writeSnapshot } from "#ir/codec.ts";
 import { compileSnapshot } from "#proxy/match/compile.ts";
@@ -14,10 +14,10 @@ import {
 import { collectionOf, dependency, type ResourceView } from "#control/compiler/view.ts";
 import type { Ledger } from "../publish/ledger.ts";
 import { jsonOf, textOf } from "../store/row.ts";
-import { firstRow, type Sql } from "../store/sql.ts";
+import { firstRow, type SqlDatabase } from "../store/sql.ts";
 
 /** To be raised with each change of the compiler that gives other snapshots for the same resources: every project compiles itself again. */
-export const compilerRevision = 5;
+export const compilerRevision = 7;
 
 /** Workers KV. */
 const maxKeyBytes = 512;
@@ -32,19 +32,20 @@ interface ServiceWarning {
   readonly services: readonly string[];
 }
 
-/** What a change touched, in the words of the compiler's dependencies. */
-export interface Touched {
-  /** A collection is among them only beside the resources of it that changed. */
-  readonly keys: ReadonlySet<string>;
-  /**
-   * What to do with a snapshot that its own proxy would refuse. `refuse` throws a `UserError`, so that the command is undone; `keep` leaves
-   * the last good generation in place, for changes that nobody can take back, such as a report of a group.
-   */
-  readonly unreadable: "refuse" | "keep";
-}
+/**
+ * What became stale is compiled at once, and again only after so long: a thousand instances that connect together are a few compilations,
+ * not a thousand. Half of the time between two pointers of a service.
+ */
+const staleSpacingMs = 500;
+
+/**
+ * What to do with a snapshot that its own proxy would refuse: throw a `UserError`, so that the command is undone; or leave the last good
+ * generation in place, for changes that nobody can take back, such as a report of a group.
+ */
+type Unreadable = "refuse" | "keep";
 
 interface Parts {
-  readonly sql: Sql;
+  readonly database: SqlDatabase;
   readonly ledger: Ledger;
   readonly view: ResourceView;
   /** A service is no more: what its proxy reported counts no longer. */
@@ -58,17 +59,58 @@ interface Parts {
  */
 export class Configurations {
   readonly #parts: Parts;
+  /** Of services that were stale. */
+  readonly #compiledAtMs = new Map<string, number>();
 
   constructor(parts: Parts) {
     this.#parts = parts;
   }
 
-  /** Brings everything up to date after a change. */
-  update(touched: Touched, now: number): void {
-    const affected = new Set(this.dependents(touched.keys));
-    const changed = [...touched.keys].filter((key) => serviceTableCollections.includes(collectionOf(key)));
+  /**
+   * Brings everything up to date after a change of what `keys` names in the words of the compiler's dependencies; a collection is among them
+   * only beside the resources of it that changed. Throws `UserError` for a snapshot that its own proxy would refuse.
+   */
+  update(keys: ReadonlySet<string>, now: number): void {
+    const affected = new Set(this.dependents(keys));
+    const changed = [...keys].filter((key) => serviceTableCollections.includes(collectionOf(key)));
     if (!this.#keepsTable(changed)) for (const service of this.#updateTable(now)) affected.add(service);
-    this.#compile(affected, { unreadable: touched.unreadable, now });
+    this.#compile(affected, { unreadable: "refuse", now });
+  }
+
+  /** Records what is to be compiled after a change that nobody waits for and that touches no service table: `compileStale` does it. */
+  markStale(keys: Iterable<string>): void {
+    const services = JSON.stringify(this.dependents(keys));
+    this.#sql.exec("UPDATE services SET is_stale = 1 WHERE is_stale = 0 AND service IN (SELECT value FROM json_each(?))", services);
+  }
+
+  hasStale(): boolean {
+    return firstRow(this.#sql.exec("SELECT service FROM services WHERE is_stale = 1 LIMIT 1")) !== undefined;
+  }
+
+  /** Compiles what is stale and due, each service in a transaction of its own. Never throws. Returns when to look again. */
+  compileStale(now: number): { readonly wakeAtMs?: number } {
+    const stale = [...this.#sql.exec("SELECT service FROM services WHERE is_stale = 1")].map((row) => textOf(row, "service"));
+    const later: number[] = [];
+    for (const service of stale) {
+      const dueAtMs = (this.#compiledAtMs.get(service) ?? 0) + staleSpacingMs;
+      if (dueAtMs > now) later.push(dueAtMs);
+      else this.#compileOne(service, now);
+    }
+    return later.length > 0 ? { wakeAtMs: Math.min(...later) } : {};
+  }
+
+  #compileOne(service: string, now: number): void {
+    this.#compiledAtMs.set(service, now);
+    try {
+      this.#parts.database.transactionSync(() => this.#compile(new Set([service]), { unreadable: "keep", now }));
+    } catch (thrown) {
+      this.#parts.log(`service ${service} keeps its last configuration, it could not be compiled: ${messageOf(thrown)}`);
+      this.#sql.exec("UPDATE services SET is_stale = 0 WHERE service = ?", service);
+    }
+  }
+
+  get #sql(): SqlDatabase["sql"] {
+    return this.#parts.database.sql;
   }
 
   /** Compiles everything again: the compiler has changed, or the project is new. */
@@ -80,12 +122,12 @@ export class Configurations {
 
   /** In code-unit order. */
   services(): readonly string[] {
-    return [...this.#parts.sql.exec("SELECT service FROM services ORDER BY service")].map((row) => textOf(row, "service"));
+    return [...this.#sql.exec("SELECT service FROM services ORDER BY service")].map((row) => textOf(row, "service"));
   }
 
   /** Services whose snapshots were made of one of these. */
   dependents(dependencies: Iterable<string>): readonly string[] {
-    const rows = this.#parts.sql.exec(
+    const rows = this.#sql.exec(
       "SELECT DISTINCT service FROM service_dependencies WHERE key IN (SELECT value FROM json_each(?))",
       JSON.stringify([...dependencies]),
     );
@@ -99,7 +141,7 @@ export class Configurations {
 
   /** What the resources ask for and is not done, each with the services that it concerns. */
   warnings(): readonly ServiceWarning[] {
-    const rows = [...this.#parts.sql.exec("SELECT service, warnings FROM services WHERE warnings <> '[]' ORDER BY service")];
+    const rows = [...this.#sql.exec("SELECT service, warnings FROM services WHERE warnings <> '[]' ORDER BY service")];
     const services = new Map<string, string[]>();
     for (const row of rows) {
       for (const text of jsonOf<string[]>(row, "warnings")) services.set(text, [...(services.get(text) ?? []), textOf(row, "service")]);
@@ -118,20 +160,21 @@ export class Configurations {
       .every((key) => {
         const claimed = claimedHosts(this.#parts.view, key);
         if (claimed === undefined) return false;
-        const owned = [...this.#parts.sql.exec("SELECT service FROM services WHERE owner = ?", key)].map((row) => textOf(row, "service"));
+        const owned = [...this.#sql.exec("SELECT service FROM services WHERE owner = ?", key)].map((row) => textOf(row, "service"));
         return owned.length > 0 && owned.length === claimed.length && owned.every((service) => claimed.includes(service));
       });
   }
 
   /** Those of one service. */
   warningsOf(service: string): readonly string[] {
-    const row = firstRow(this.#parts.sql.exec("SELECT warnings FROM services WHERE service = ?", service));
+    const row = firstRow(this.#sql.exec("SELECT warnings FROM services WHERE service = ?", service));
     return row ? jsonOf<string[]>(row, "warnings") : [];
   }
 
   /** Takes over the service table; returns the services that are new or have another owner. */
   #updateTable(now: number): readonly string[] {
-    const { sql, ledger, view } = this.#parts;
+    const { ledger, view } = this.#parts;
+    const sql = this.#sql;
     const before = this.#entries();
     const after = new Map(serviceTable(view).entries.map((entry) => [entry.service, entry]));
     const changed = [...after.values()].filter((entry) => entry.owner !== before.get(entry.service)?.owner);
@@ -146,6 +189,7 @@ export class Configurations {
     for (const service of removed) {
       sql.exec("DELETE FROM services WHERE service = ?", service);
       sql.exec("DELETE FROM service_dependencies WHERE service = ?", service);
+      this.#compiledAtMs.delete(service);
       ledger.remove(service, now);
       this.#parts.removed(service);
     }
@@ -153,11 +197,12 @@ export class Configurations {
     return changed.map((entry) => entry.service);
   }
 
-  #compile(services: ReadonlySet<string>, how: Pick<Touched, "unreadable"> & { readonly now: number }): void {
+  #compile(services: ReadonlySet<string>, how: { readonly unreadable: Unreadable; readonly now: number }): void {
     for (const [service, entry] of this.#entries([...services])) {
       const compiled = compileService(this.#parts.view, entry);
       this.#recordDependencies(service, compiled.dependencies);
       this.#recordWarnings(service, compiled.warnings);
+      this.#sql.exec("UPDATE services SET is_stale = 0 WHERE service = ? AND is_stale = 1", service);
       const bytes = writeSnapshot(compiled.snapshot);
       const fault = unreadable(bytes, compiled);
       if (fault === undefined) this.#parts.ledger.record({ service, bytes, secrets: compiled.snapshot.secrets }, how.now);
@@ -168,7 +213,7 @@ export class Configurations {
   }
 
   #recordDependencies(service: string, dependencies: readonly string[]): void {
-    const { sql } = this.#parts;
+    const sql = this.#sql;
     const rows = sql.exec("SELECT key FROM service_dependencies WHERE service = ? ORDER BY key", service);
     const before = [...rows].map((row) => textOf(row, "key"));
     // The usual case: another value, the same sources.
@@ -180,7 +225,7 @@ export class Configurations {
 
   #recordWarnings(service: string, warnings: readonly string[]): void {
     const text = JSON.stringify(warnings.slice(0, mostWarnings));
-    this.#parts.sql.exec("UPDATE services SET warnings = ? WHERE service = ? AND warnings <> ?", text, service, text);
+    this.#sql.exec("UPDATE services SET warnings = ? WHERE service = ? AND warnings <> ?", text, service, text);
   }
 
   #recordDirectory(now: number): void {
@@ -194,7 +239,7 @@ export class Configurations {
 
   /** Of the named services, or of all. */
   #entries(services?: readonly string[]): Map<string, ServiceEntry> {
-    const { sql } = this.#parts;
+    const sql = this.#sql;
     const rows = services
       ? [...sql.exec("SELECT service, owner FROM services WHERE service IN (SELECT value FROM json_each(?))", JSON.stringify(services))]
       : [...sql.exec("SELECT service, owner FROM services")];

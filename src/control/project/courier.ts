@@ -29,22 +29,21 @@ export class Courier {
   async pass(): Promise<{ readonly attempts: number; readonly wakeAtMs?: number }> {
     const { groups, clock } = this.#ports;
     const now = clock.now();
-    const pending = groups.pending();
-    const due = pending.filter((task) => task.notBeforeMs <= now);
-    const later = pending.filter((task) => task.notBeforeMs > now).map((task) => task.notBeforeMs);
+    const due = [...groups.due(now)];
     const attempts = due.length;
     const worker = async (): Promise<void> => {
       for (let task = due.shift(); task; task = due.shift()) await this.#deliver(task);
     };
     await Promise.all(Array.from({ length: Math.min(parallelCalls, attempts) }, worker));
-    return { attempts, ...(later.length > 0 && { wakeAtMs: Math.min(...later) }) };
+    const wakeAtMs = groups.dueAfterMs(now);
+    return { attempts, ...(wakeAtMs !== undefined && { wakeAtMs }) };
   }
 
   async #deliver({ spec, attempts }: GroupTask): Promise<void> {
     const { groups, clock, random, log } = this.#ports;
     try {
       await this.#ports.object(spec.key).configure(spec);
-      groups.acknowledge(spec);
+      groups.acknowledge(spec, clock.now());
     } catch (failure) {
       log(`group ${spec.key} did not take specification ${spec.version}: ${messageOf(failure)}`);
       groups.postpone(spec, clock.now() + backoffMs(attempts + 1, random.float()));

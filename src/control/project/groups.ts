@@ -9,12 +9,14 @@ import { jsonOf, numberOf, textOf } from "../store/row.ts";
 import { firstRow, type Sql } from "../store/sql.ts";
 import { nextNumber } from "./settings.ts";
 
+/** A list of members is offered at once, and again only after so long: many VMs that join together are a few lists, not one each. */
+const membersSpacingMs = 500;
+
 /** A specification that its group has not taken yet. */
 export interface GroupTask {
   readonly spec: GroupSpec;
   /** Failures since the last success. */
   readonly attempts: number;
-  readonly notBeforeMs: number;
 }
 
 /** A group as it is specified now. */
@@ -74,14 +76,24 @@ export class Groups {
     return isNews;
   }
 
-  /** Specifications not yet taken, in the order of their versions. */
-  pending(): readonly GroupTask[] {
-    const rows = this.#parts.sql.exec("SELECT * FROM group_tasks WHERE acknowledged_version < version ORDER BY version");
-    return [...rows].map((row) => ({
-      spec: jsonOf<GroupSpec>(row, "spec"),
-      attempts: numberOf(row, "attempts"),
-      notBeforeMs: numberOf(row, "not_before_ms"),
-    }));
+  /** Specifications that are to be offered now, in the order of their versions. */
+  due(now: number): readonly GroupTask[] {
+    const rows = this.#parts.sql.exec(
+      "SELECT spec, attempts FROM group_tasks WHERE acknowledged_version < version AND not_before_ms <= ? ORDER BY version",
+      now,
+    );
+    return [...rows].map((row) => ({ spec: jsonOf<GroupSpec>(row, "spec"), attempts: numberOf(row, "attempts") }));
+  }
+
+  hasPending(): boolean {
+    return firstRow(this.#parts.sql.exec("SELECT key FROM group_tasks WHERE acknowledged_version < version LIMIT 1")) !== undefined;
+  }
+
+  /** When the next of those is due that are to be offered after this time; undefined where there is none. */
+  dueAfterMs(now: number): number | undefined {
+    const where = "acknowledged_version < version AND not_before_ms > ?";
+    const row = firstRow(this.#parts.sql.exec(`SELECT min(not_before_ms) AS at_ms FROM group_tasks WHERE ${where}`, now));
+    return row && row["at_ms"] !== null ? numberOf(row, "at_ms") : undefined;
   }
 
   /** The newest specification of a group, whether or not it has taken it. */
@@ -90,12 +102,13 @@ export class Groups {
   }
 
   /** The group has taken this version. A deleted group needs nothing more of us. */
-  acknowledge({ key, version, kind }: GroupSpec): void {
+  acknowledge({ key, version, kind, members }: GroupSpec, now: number): void {
     const { sql } = this.#parts;
     if (kind === "deleted") sql.exec("DELETE FROM group_tasks WHERE key = ? AND version = ?", key, version);
     sql.exec(
-      "UPDATE group_tasks SET acknowledged_version = max(acknowledged_version, ?), attempts = 0, not_before_ms = 0 WHERE key = ?",
+      "UPDATE group_tasks SET acknowledged_version = max(acknowledged_version, ?), attempts = 0, not_before_ms = ? WHERE key = ?",
       version,
+      members ? now + membersSpacingMs : 0,
       key,
     );
   }
@@ -132,11 +145,12 @@ export class Groups {
     this.#parts.sql.exec(
       `INSERT INTO group_tasks (key, spec, version, created_version) VALUES (?, ?, ?, ?)
        ON CONFLICT (key) DO UPDATE SET spec = excluded.spec, version = excluded.version, created_version = excluded.created_version,
-         attempts = 0, not_before_ms = 0`,
+         attempts = 0, not_before_ms = CASE WHEN attempts = 0 AND ? THEN not_before_ms ELSE 0 END`,
       spec.key,
       JSON.stringify(spec),
       spec.version,
       createdVersion,
+      spec.members ? 1 : 0,
     );
   }
 

@@ -7,8 +7,10 @@ import type { LeaseControl, LeaseReport } from "#instances/lease/lease.ts";
 import type { Signals } from "#instances/scale/spec.ts";
 import { readSnapshot } from "#ir/codec.ts";
 import { directoryService, type Pointer, type Snapshot } from "#ir/snapshot.ts";
+import type { SwitchView } from "#instances/switching/switch.ts";
 import type { ReportedProxy } from "../bus.ts";
 import type { Command, Outcome } from "../command.ts";
+import { activeSwitches } from "../resources/group-switches.ts";
 import { Publisher, type BusWriter } from "../publish/publisher.ts";
 import { isReleased } from "../status/released.ts";
 import type { SqlDatabase } from "../store/sql.ts";
@@ -17,6 +19,7 @@ import { Commands } from "./commands.ts";
 import { Courier } from "./courier.ts";
 import { LeaseCourier } from "./leases.ts";
 import { openState, type ProjectState } from "./state.ts";
+import { Switches } from "./switches.ts";
 
 /** What a project needs of the world. */
 export interface ProjectPorts {
@@ -44,7 +47,7 @@ const writesPerDrain = 400;
 
 /**
  * One project: resources in, configuration of proxies and groups out. A change is committed first and carried out afterwards
- * (`drain`), from two outboxes; the alarm is set in the same breath as the commit, so that a crash in between only delays it.
+ * (`drain`), from outboxes; the alarm is set in the same breath as the commit, so that a crash in between only delays it.
  */
 export class Project {
   readonly #ports: ProjectPorts;
@@ -54,6 +57,7 @@ export class Project {
   readonly #courier: Courier;
   readonly #loads = new LoadFeed();
   readonly #leaseCourier: LeaseCourier;
+  readonly #switches: Switches;
   #draining: Promise<void> | undefined;
   #drainAgain = false;
 
@@ -75,6 +79,8 @@ export class Project {
     this.#publisher = new Publisher({ project, ledger, secrets: secretOutbox, bus, clock, random });
     this.#courier = new Courier({ groups, object: (key) => ports.group(key), clock, random, log });
     this.#leaseCourier = new LeaseCourier({ project, outbox: leases, object: (name) => ports.lease(name), clock, random, log });
+    const attempts = (keys: readonly GroupKey[]): SwitchView["attempts"] => this.#loads.attempts(keys, clock.now());
+    this.#switches = new Switches({ project, state: this.#state, clock, attempts, run: (command) => this.run(command), log });
     // Whatever an earlier life of the object left undone; its alarm may have been lost with it.
     if (this.#hasWork()) ports.setAlarm(clock.now());
   }
@@ -104,7 +110,7 @@ export class Project {
     const { store, groups, configurations } = this.#state;
     const isNews = store.transaction(() => {
       if (!groups.observe(report)) return false;
-      configurations.update({ keys: new Set([dependency.group(report.key)]), unreadable: "keep" }, this.#ports.clock.now());
+      configurations.markStale([dependency.group(report.key)]);
       return true;
     });
     if (!isNews) return;
@@ -140,7 +146,7 @@ export class Project {
     const { store, leases, configurations } = this.#state;
     const changed = store.transaction(() => {
       const keys = leases.observe(group, reports);
-      if (keys.length > 0) configurations.update({ keys: new Set(keys), unreadable: "keep" }, this.#ports.clock.now());
+      configurations.markStale(keys);
       return keys.length > 0;
     });
     if (changed) this.#wake();
@@ -171,10 +177,16 @@ export class Project {
     return isReleased(users, { key, instances }, this.#ports.clock.now());
   }
 
-  /** Does everything that is due in both outboxes, and sets the alarm for what is not. Never throws; calls at the same time are one. */
+  /**
+   * Compiles what is stale, does everything that is due in the outboxes, and the next moves of switches, and sets the alarm for what is not
+   * due. Never throws; calls at the same time are one.
+   */
   drain(): Promise<void> {
     this.#drainAgain = true;
-    this.#draining ??= this.#drainAll().finally(() => (this.#draining = undefined));
+    // Not begun in this turn: what it does may call for another drain, which must find this one.
+    this.#draining ??= Promise.resolve()
+      .then(() => this.#drainAll())
+      .finally(() => (this.#draining = undefined));
     return this.#draining;
   }
 
@@ -189,29 +201,33 @@ export class Project {
     let wakeAtMs: number | undefined;
     while (this.#drainAgain && writes < writesPerDrain) {
       this.#drainAgain = false;
+      const compiled = this.#state.configurations.compileStale(this.#ports.clock.now());
+      const switched = await this.#switches.pass();
       const [published, delivered, leased] = await Promise.all([
         this.#publisher.pass(writesPerDrain - writes),
         this.#courier.pass(),
         this.#leaseCourier.pass(),
       ]);
-      const done = published.writes + delivered.attempts + leased.attempts;
+      const done = switched.attempts + published.writes + delivered.attempts + leased.attempts;
       writes += done;
       // What was done may have made something else due.
       if (done > 0) this.#drainAgain = true;
-      wakeAtMs = earlier(earlier(published.wakeAtMs, delivered.wakeAtMs), leased.wakeAtMs);
+      wakeAtMs = [compiled, switched, published, delivered, leased].map((pass) => pass.wakeAtMs).reduce(earlier);
     }
     this.#ports.setAlarm(this.#drainAgain ? this.#ports.clock.now() : wakeAtMs);
   }
 
   #hasWork(): boolean {
-    const { ledger, secretOutbox, groups, leases } = this.#state;
+    const { configurations, ledger, secretOutbox, groups, leases, store } = this.#state;
     const { publications, garbage } = ledger.state();
     return (
+      configurations.hasStale() ||
       publications.length > 0 ||
       garbage.length > 0 ||
       secretOutbox.pending().length > 0 ||
-      groups.pending().length > 0 ||
-      leases.pending().length > 0
+      groups.hasPending() ||
+      leases.pending().length > 0 ||
+      activeSwitches(store).length > 0
     );
   }
 

@@ -117,6 +117,10 @@ const migrations: readonly (readonly string[])[] = [
        PRIMARY KEY (group_key, name)
      ) WITHOUT ROWID`,
   ],
+  [
+    "ALTER TABLE services ADD COLUMN is_stale INTEGER NOT NULL DEFAULT 0",
+    "CREATE INDEX services_stale ON services (service) WHERE is_stale = 1",
+  ],
 ];
 
 /** Brings the tables to the newest version; cheap when they are there already. Called once, when the object wakes. */

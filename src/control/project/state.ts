@@ -55,7 +55,7 @@ export function openState({ project, database, clock, log }: Opening): ProjectSt
   const ledger = new Ledger(database, project);
   const reports = new ProxyReports(sql);
   const refused = new RefusedLog();
-  const configurations = new Configurations({ sql, ledger, view, log, removed: (service) => reports.forget(service) });
+  const configurations = new Configurations({ database, ledger, view, log, removed: (service) => reports.forget(service) });
   const groups = new Groups({ sql, store, view });
   if (readSetting(sql, "compilerRevision") !== String(compilerRevision)) {
     store.transaction(() => {

@@ -2,10 +2,13 @@ import type { Kind, ScopeKind } from "#model/kind.ts";
 import { kinds } from "#model/kinds.ts";
 import { operationVerbs } from "../operations/verbs.ts";
 import type { Verb } from "./context.ts";
+import { groupSwitchesCollection } from "./group-switches.ts";
 import { aggregatedListVerb, listVerb } from "./list.ts";
 import { places } from "./places.ts";
 import { standardVerbs } from "./standard.ts";
 import { backendServiceVerbs } from "./verbs/backend-services.ts";
+import { groupSwitchVerbs } from "./verbs/group-switches.ts";
+import { groupVerbs } from "./verbs/groups.ts";
 import { managerVerbs } from "./verbs/instance-group-managers.ts";
 import { instanceGroupVerbs } from "./verbs/instance-groups.ts";
 import { joinTokenVerbs } from "./verbs/join-tokens.ts";
@@ -42,6 +45,10 @@ function collectionOfKind(kind: Kind): Collection {
 
 const joinTokens: Collection = { name: "joinTokens", scopes: [""], verbs: joinTokenVerbs };
 
+const groups: Collection = { name: "groups", scopes: [""], verbs: groupVerbs };
+
+const groupSwitches: Collection = { name: groupSwitchesCollection, scopes: [""], verbs: groupSwitchVerbs };
+
 const operations: Collection = { name: "operations", scopes: ["global", "zone", "region", "location"], verbs: operationVerbs };
 
 /**
@@ -52,5 +59,7 @@ export const catalogue: ReadonlyMap<string, Collection> = new Map<string, Collec
   ...kinds.filter((kind) => kind.api !== "secretmanager").map((kind): [string, Collection] => [kind.collection, collectionOfKind(kind)]),
   ["operations", operations],
   ["joinTokens", joinTokens],
+  ["groups", groups],
+  [groupSwitchesCollection, groupSwitches],
   ...[...places].map(([name, place]): [string, Collection] => [name, { name, ...place }]),
 ]);

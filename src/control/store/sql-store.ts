@@ -74,10 +74,10 @@ export class SqlStore implements Store {
         resource.revision,
         JSON.stringify(resource.resource),
       );
-      sql.exec("DELETE FROM resource_references WHERE source = ?", resource.key);
-      for (const target of new Set(references)) {
-        sql.exec("INSERT INTO resource_references (source, target) VALUES (?, ?)", resource.key, target);
-      }
+      // Only what differs is written: a group refers to each of its members.
+      const wanted = JSON.stringify(references);
+      sql.exec("DELETE FROM resource_references WHERE source = ? AND target NOT IN (SELECT value FROM json_each(?))", resource.key, wanted);
+      sql.exec("INSERT OR IGNORE INTO resource_references (source, target) SELECT ?, value FROM json_each(?)", resource.key, wanted);
       this.#remember(resource);
       this.#undo.push(() => (before ? this.#remember(before) : this.#forget(resource)));
     });

@@ -57,14 +57,17 @@ export class Fleet {
   }
 
   /**
-   * Makes the instance; the same id again changes nothing and answers the present state, another id replaces what is there.
+   * Makes the instance; the same id again has one that was suspended go on and answers the present state, another id replaces what is there.
    * Throws `UserError` when there is no address for it or the fleet is being stopped.
    */
   put(instance: FleetInstance): Promise<FleetState> {
     return this.#inTurn(instance, async () => {
       if (this.#stopping) throw new UserError({ code: "failedPrecondition", message: "The emulator is being stopped." });
       const present = this.#members.get(keyText(instance));
-      if (present?.vm.instance.id === instance.id) return present.vm.state;
+      if (present?.vm.instance.id === instance.id) {
+        present.vm.resume();
+        return present.vm.state;
+      }
       if (present) await this.#end(present);
       return this.#start(instance);
     });
@@ -75,6 +78,16 @@ export class Fleet {
     return this.#inTurn(key, async () => {
       const member = this.#members.get(keyText(key));
       if (member && (id === undefined || member.vm.instance.id === id)) await this.#end(member);
+    });
+  }
+
+  /** Has the instance stand still, with all its processes and what they hold in memory. False when there is none, or it is another by now. */
+  suspend(key: InstanceKey, id?: string): Promise<boolean> {
+    return this.#inTurn(key, () => {
+      const vm = this.#members.get(keyText(key))?.vm;
+      const isThere = vm !== undefined && (id === undefined || vm.instance.id === id) && vm.state.running;
+      if (isThere) vm.suspend();
+      return Promise.resolve(isThere);
     });
   }
 

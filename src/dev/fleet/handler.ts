@@ -6,7 +6,7 @@ import type { Fleet } from "./fleet.ts";
 import type { LogQuery } from "./log.ts";
 
 /**
- * `PUT|DELETE /projects/{p}/{groupKey}/instances/{name}`, `GET /projects/{p}/{groupKey}/instances`, and
+ * `PUT|DELETE /projects/{p}/{groupKey}/instances/{name}`, `POST …/{name}/suspend`, `GET /projects/{p}/{groupKey}/instances`, and
  * `GET /projects/{p}/logs/{name}?tail=N&follow=true` (plain text, streamed).
  * A call that cannot be answered gets 4xx with `{error:{message}}`; 5xx when the machine is at fault.
  */
@@ -25,15 +25,21 @@ async function answer(fleet: Fleet, request: Request): Promise<Response> {
   const url = new URL(request.url);
   const log = /^\/projects\/([^/]+)\/logs\/([^/]+)$/.exec(url.pathname);
   if (log) return logAnswer(fleet, { project: decoded(log[1]), name: decoded(log[2]) }, url.searchParams);
-  const match = /^\/projects\/([^/]+)\/(.+)\/instances(?:\/([^/]+))?$/.exec(url.pathname);
+  const match = /^\/projects\/([^/]+)\/(.+)\/instances(?:\/([^/]+)(\/suspend)?)?$/.exec(url.pathname);
   if (!match) return failure(404, `No such path: ${url.pathname}`);
   const [project, group] = [decoded(match[1]), decoded(match[2])];
   if (match[3] === undefined) {
     return request.method === "GET" ? Response.json(fleet.list(project, group)) : failure(405, "Only GET");
   }
   const key = { project, group, name: decoded(match[3]) };
+  const id = url.searchParams.get("id") ?? undefined;
+  if (match[4] !== undefined) {
+    if (request.method !== "POST") return failure(405, "Only POST");
+    const isThere = await fleet.suspend(key, id);
+    return isThere ? new Response(null, { status: 204 }) : failure(404, `There is no instance ${key.name}`);
+  }
   if (request.method === "DELETE") {
-    await fleet.delete(key, url.searchParams.get("id") ?? undefined);
+    await fleet.delete(key, id);
     return new Response(null, { status: 204 });
   }
   if (request.method !== "PUT") return failure(405, "Only PUT and DELETE");

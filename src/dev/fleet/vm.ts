@@ -39,6 +39,7 @@ export class Vm {
   readonly #left: Promise<unknown>;
   #exit: string | undefined;
   #ending = false;
+  #suspended = false;
 
   /** Answers when the leader runs; throws when it cannot be started, with nothing left behind. */
   static async start(instance: FleetInstance, options: VmOptions): Promise<Vm> {
@@ -83,7 +84,19 @@ export class Vm {
   get state(): FleetState {
     const { name, id } = this.instance;
     const state = { name, id, address: this.#options.address, pid: this.family.leader.pid, running: this.#exit === undefined };
-    return this.#exit === undefined ? state : { ...state, exit: this.#exit };
+    if (this.#exit !== undefined) return { ...state, exit: this.#exit };
+    return this.#suspended ? { ...state, suspended: true } : state;
+  }
+
+  /** Its processes stand still until `resume`. Idempotent, like that. */
+  suspend(): void {
+    this.#suspended = true;
+    signalFamily(this.family, "SIGSTOP");
+  }
+
+  resume(): void {
+    if (this.#suspended) signalFamily(this.family, "SIGCONT");
+    this.#suspended = false;
   }
 
   /** SIGTERM to all of it, SIGKILL to what is left after `killAfterMs`; answers when nothing of it runs. Idempotent. */
@@ -91,6 +104,8 @@ export class Vm {
     this.#ending = true;
     if (this.#exit === undefined) {
       signalFamily(this.family, "SIGTERM");
+      // What stands still hears nothing.
+      this.resume();
       if (!(await this.#gone(this.#options.killAfterMs))) {
         signalFamily(this.family, "SIGKILL");
         await this.#gone(killGraceMs);

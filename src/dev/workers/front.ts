@@ -13,7 +13,7 @@ interface Env {
   readonly KV: KVNamespace;
   readonly CONTROL: Fetcher;
   /** The control Worker's entrypoint `Bus`. */
-  readonly CONTROL_BUS: { pointers(...call: unknown[]): Promise<unknown>; report(...call: unknown[]): Promise<unknown> };
+  readonly CONTROL_BUS: { pointers(...call: unknown[]): Promise<object>; report(...call: unknown[]): Promise<unknown> };
   /** The fleet of this run (src/dev/fleet/handler.ts). */
   readonly FLEET: Fetcher;
 }
@@ -68,7 +68,8 @@ export class Bus extends WorkerEntrypoint<Env> {
 export class Probe extends WorkerEntrypoint<Env> {
   async pointers(project: string, services: readonly string[]): Promise<unknown> {
     await passControlFaults();
-    return this.env.CONTROL_BUS.pointers(project, services);
+    // A copy, as the control Worker makes one: a result that is passed on would have to be disposed of by whoever gets it.
+    return Object.fromEntries(Object.entries(await this.env.CONTROL_BUS.pointers(project, services)));
   }
 
   async report(project: string, reports: readonly unknown[]): Promise<void> {

@@ -42,6 +42,9 @@ async function attempt(ports: ActionPorts, spec: GroupSpec, action: Action): Pro
     case "delete":
       await bound(ports).delete(spec, action.name, action.id);
       return { kind: "deleted", key, id: action.id };
+    case "suspend":
+      await bound(ports).suspend(spec, action.name, action.id);
+      return { kind: "suspended", key, id: action.id };
     case "list":
       return { kind: "listed", key, askedAtMs: startedAtMs, states: await bound(ports).list(spec) };
     case "askReleased": {
@@ -62,6 +65,7 @@ function failure(action: Action, startedAtMs: number, error: string): Fact {
     case "create":
       return { kind: "createFailed", key, id: action.instance.id, error };
     case "delete":
+    case "suspend":
       return { kind: "deleteFailed", key, id: action.id, error };
     case "list":
       return { kind: "listFailed", key };

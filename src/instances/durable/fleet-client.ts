@@ -12,6 +12,8 @@ export interface FleetBinding {
 export interface Fleet {
   create(instance: FleetInstance): Promise<FleetState>;
   delete(spec: GroupSpec, name: string, id: string): Promise<void>;
+  /** Until `create` with the same id. */
+  suspend(spec: GroupSpec, name: string, id: string): Promise<void>;
   list(spec: GroupSpec): Promise<readonly FleetState[]>;
 }
 
@@ -34,6 +36,11 @@ export class FleetClient implements Fleet {
   /** A VM that is not there counts as deleted. */
   async delete(spec: GroupSpec, name: string, id: string): Promise<void> {
     await this.#call(`${instancesUrl(spec.project, spec.key)}/${name}?id=${id}`, { method: "DELETE" }, [404]);
+  }
+
+  /** A VM that is not there has no memory to keep. */
+  async suspend(spec: GroupSpec, name: string, id: string): Promise<void> {
+    await this.#call(`${instancesUrl(spec.project, spec.key)}/${name}/suspend?id=${id}`, { method: "POST" }, [404]);
   }
 
   async list(spec: GroupSpec): Promise<readonly FleetState[]> {

@@ -6,6 +6,7 @@ import type {
   ConnectRequest,
   Heartbeat,
   HeartbeatAnswer,
+  LastHeartbeat,
   Lease,
   LeaseControl,
   LeaseObserver,
@@ -51,6 +52,11 @@ export class LeaseObject extends DurableObject<LeaseEnv> implements LeaseControl
 
   heartbeat(beat: Heartbeat): Promise<HeartbeatAnswer> {
     return this.#leases.heartbeat(beat);
+  }
+
+  /** Called by the control Worker when somebody looks at an instance. */
+  async lastHeartbeat(name: string): Promise<LastHeartbeat | undefined> {
+    return this.#leases.lastHeartbeat(name);
   }
 
   authorize(name: string, session: string): Promise<boolean> {

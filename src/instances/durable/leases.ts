@@ -10,6 +10,7 @@ import {
   type ConnectRequest,
   type Heartbeat,
   type HeartbeatAnswer,
+  type LastHeartbeat,
   type Lease,
   type LeaseObserver,
   type LeaseTask,
@@ -48,6 +49,8 @@ export interface LeasePorts {
 
 /** Changes that come at once, as when a rack starts, are told to the project in one call. */
 const gatherMs = 50;
+/** Between two calls: the next one takes along what has changed meanwhile. The first heartbeats of thousands are a few calls, not one each. */
+const reportSpacingMs = 500;
 /** How often the project is asked whether the proxies have let go of one instance. */
 const releasePollMs = 500;
 /** How often the project is asked to end what was lost for too long. */
@@ -66,6 +69,7 @@ export class Leases {
   #alarmAtMs = Number.POSITIVE_INFINITY;
   #sending = false;
   #failures = 0;
+  #reportedAtMs = 0;
   #collectNotBeforeMs = 0;
 
   constructor(ports: LeasePorts) {
@@ -138,6 +142,13 @@ export class Leases {
     const { drained, healthy } = beaten.lease;
     const released = drained && (await this.#isReleased(name));
     return { kind: "taken", state: drained ? "DRAINING" : "SERVING", released, ...(healthy === undefined ? {} : { healthy }) };
+  }
+
+  lastHeartbeat(name: string): LastHeartbeat | undefined {
+    const presence = this.#presences.get(name);
+    if (!presence || presence.sequence < 0) return undefined;
+    const { sequence: _sequence, ...rest } = presence;
+    return rest;
   }
 
   async authorize(name: string, session: string): Promise<boolean> {
@@ -214,7 +225,10 @@ export class Leases {
   }
 
   async #report(): Promise<void> {
-    await new Promise((resolve) => setTimeout(resolve, this.#failures === 0 ? gatherMs : backoffMs(this.#failures)));
+    const { clock } = this.#ports;
+    const spacingMs = Math.max(gatherMs, this.#reportedAtMs + reportSpacingMs - clock.now());
+    await new Promise((resolve) => setTimeout(resolve, this.#failures === 0 ? spacingMs : backoffMs(this.#failures)));
+    this.#reportedAtMs = clock.now();
     const group = this.#group;
     const leases = this.#unreported();
     try {

@@ -20,6 +20,7 @@ export function take(draft: Draft, fact: Fact): void {
     case "createFailed":
       return takeCreateFailure(draft, byId(draft, fact.id), fact.error);
     case "deleted":
+    case "suspended":
       return takeDeleted(draft, byId(draft, fact.id));
     case "deleteFailed":
       return takeDeleteFailure(draft, byId(draft, fact.id), fact.error);
@@ -41,9 +42,18 @@ export function take(draft: Draft, fact: Fact): void {
 }
 
 function takeState(draft: Draft, instance: Instance | undefined, state: FleetState): void {
-  if (instance?.phase.is !== "creating") return;
+  if (instance?.phase.is !== "creating" || state.suspended) return;
   if (!state.running) return takeExit(draft, instance, `the VM ended by itself: ${state.exit ?? "reason unknown"}`);
+  if (!instance.phase.again) noteCreation(draft, instance);
   put(draft, { ...instance, address: state.address, phase: { is: "running", sinceMs: draft.now, verified: false } });
+}
+
+/** What is decided on at one moment is one batch; of an older one nothing is counted any more. */
+function noteCreation(draft: Draft, { createdAtMs }: Instance): void {
+  const { creation, now } = draft;
+  if (creation && createdAtMs < creation.decidedAtMs) return;
+  const made = creation?.decidedAtMs === createdAtMs ? creation.made : 0;
+  draft.creation = { decidedAtMs: createdAtMs, made: made + 1, lastMadeAtMs: now };
 }
 
 function takeCreateFailure(draft: Draft, instance: Instance | undefined, error: string): void {

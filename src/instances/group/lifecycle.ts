@@ -79,7 +79,8 @@ function end(draft: Draft, instance: Instance, phase: Extract<Phase, { is: "endi
   }
   if (phase.dueAtMs > draft.now) return wakeBy(draft, phase.dueAtMs);
   if (countInFlight(draft, "fleet") >= mostFleetCalls) return;
-  act(draft, { kind: "delete", key: fleetKey(instance.id), name: instance.name, id: instance.id });
+  const kind = phase.is === "halting" && phase.suspends ? "suspend" : "delete";
+  act(draft, { kind, key: fleetKey(instance.id), name: instance.name, id: instance.id });
 }
 
 /** Asks the proxies to confirm that they have let go, once per batch of instances that began to drain together. */

@@ -21,6 +21,7 @@ export function describe(state: GroupState): Omit<GroupReport, "sequence"> {
     ...(scaling && { scaling }),
     ...(outdated > 0 && { outdated }),
     ...(update && { update }),
+    ...(state.memory.creation && { creation: state.memory.creation }),
     ...(intentsDone !== undefined && { intentsDone }),
     ...(goodTemplates && { goodTemplates }),
   };

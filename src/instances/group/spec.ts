@@ -199,10 +199,20 @@ export interface GroupReport {
   readonly outdated?: number;
   /** Of an update under way. */
   readonly update?: UpdateReport;
+  /** Absent: none were made since the group's object began. */
+  readonly creation?: CreationReport;
   /** Id of the last intent that was carried out. */
   readonly intentsDone?: number;
   /** `instanceTemplates/name` of versions that all instances had come to run and be healthy with, the latest last. */
   readonly goodTemplates?: readonly string[];
+}
+
+/** How fast the last instances came that were decided on together. */
+export interface CreationReport {
+  readonly decidedAtMs: number;
+  /** How many of them run, and since when the last of these. */
+  readonly made: number;
+  readonly lastMadeAtMs: number;
 }
 
 export interface UpdateReport {

@@ -4,7 +4,7 @@ import type { FleetState } from "../fleet.ts";
 import type { ProbeOutcome, ProbeRecord } from "../health/plan.ts";
 import { noScaling, type ScalingState } from "../scale/plan.ts";
 import type { Signals } from "../scale/spec.ts";
-import type { GroupSpec, HealthState, InstanceConfig, ProbeSpec, TemplateSpec } from "./spec.ts";
+import type { CreationReport, GroupSpec, HealthState, InstanceConfig, ProbeSpec, TemplateSpec } from "./spec.ts";
 
 /** The planner's vocabulary: what a group knows, the facts that change it, and the actions that follow. */
 
@@ -47,7 +47,7 @@ export type Phase =
       readonly byUpdate?: boolean;
     }
   | { readonly is: "ending"; readonly dueAtMs: number; readonly byUpdate?: boolean }
-  /** Its process is being ended, and the instance kept. */
+  /** Its process is being ended, or made to stand still, and the instance kept. */
   | { readonly is: "halting"; readonly dueAtMs: number; readonly suspends: boolean }
   /** `failed`: it ended by itself, and is not repaired. */
   | { readonly is: "halted"; readonly suspended: boolean; readonly failed?: boolean }
@@ -92,6 +92,8 @@ interface Memory {
   readonly listDueAtMs: number;
   readonly releaseDueAtMs: number;
   readonly scaling: ScalingState;
+  /** Of the last instances that were decided on together. */
+  readonly creation?: CreationReport;
 }
 
 export interface GroupState {
@@ -114,6 +116,8 @@ export type Fact =
   | { readonly kind: "created"; readonly key: string; readonly id: string; readonly state: FleetState }
   | { readonly kind: "createFailed"; readonly key: string; readonly id: string; readonly error: string }
   | { readonly kind: "deleted"; readonly key: string; readonly id: string }
+  | { readonly kind: "suspended"; readonly key: string; readonly id: string }
+  /** Neither was it deleted, nor suspended. */
   | { readonly kind: "deleteFailed"; readonly key: string; readonly id: string; readonly error: string }
   | { readonly kind: "exited"; readonly id: string; readonly exit: string }
   | { readonly kind: "listed"; readonly key: string; readonly askedAtMs: number; readonly states: readonly FleetState[] }
@@ -132,7 +136,7 @@ export type Fact =
 /** Something to do. Each ends in exactly one fact with its `key`, until when it is not asked for again. */
 export type Action =
   | { readonly kind: "create"; readonly key: string; readonly instance: Instance; readonly template: TemplateSpec }
-  | { readonly kind: "delete"; readonly key: string; readonly name: string; readonly id: string }
+  | { readonly kind: "delete" | "suspend"; readonly key: string; readonly name: string; readonly id: string }
   | { readonly kind: "list"; readonly key: string }
   | { readonly kind: "askReleased"; readonly key: string; readonly names: readonly string[] }
   | {
@@ -165,6 +169,7 @@ export interface Draft extends Context {
   listDueAtMs: number;
   releaseDueAtMs: number;
   scaling: ScalingState;
+  creation: CreationReport | undefined;
   readonly actions: Action[];
   wakeAtMs: number;
 }
@@ -212,13 +217,27 @@ export function openDraft(state: GroupState, context: Context): Draft {
     listDueAtMs: memory.listDueAtMs,
     releaseDueAtMs: memory.releaseDueAtMs,
     scaling: memory.scaling,
+    creation: memory.creation,
     actions: [],
     wakeAtMs: Number.POSITIVE_INFINITY,
   };
 }
 
 export function closeDraft(draft: Draft): GroupState {
-  const { spec, lastId, templates, instances, inFlight, probes, listDueAtMs, releaseDueAtMs, intentsDone, goodTemplates, scaling } = draft;
+  const {
+    spec,
+    lastId,
+    templates,
+    instances,
+    inFlight,
+    probes,
+    listDueAtMs,
+    releaseDueAtMs,
+    intentsDone,
+    goodTemplates,
+    scaling,
+    creation,
+  } = draft;
   return {
     spec,
     lastId,
@@ -226,7 +245,7 @@ export function closeDraft(draft: Draft): GroupState {
     instances,
     ...(intentsDone > 0 && { intentsDone }),
     ...(goodTemplates.length > 0 && { goodTemplates }),
-    memory: { inFlight, probes, listDueAtMs, releaseDueAtMs, scaling },
+    memory: { inFlight, probes, listDueAtMs, releaseDueAtMs, scaling, ...(creation && { creation }) },
   };
 }
 

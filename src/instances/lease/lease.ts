@@ -75,9 +75,16 @@ export interface Lease extends LeaseReport, LeaseIdentity {
 /** What is in memory alone: an eviction costs the counters, and gives every lease its full time again. */
 export interface Presence {
   readonly lastSeenMs: number;
+  /** -1 before the first heartbeat of a session, or since the object was away. */
   readonly sequence: number;
+  /** Of the application, since its start. */
   readonly cpuSeconds?: number;
+  /** Cores that it kept busy between the last two heartbeats. */
+  readonly cpuCores?: number;
 }
+
+/** What is known of an instance's last heartbeat; of memory alone, so that it costs no write. */
+export type LastHeartbeat = Omit<Presence, "sequence">;
 
 export interface ConnectRequest {
   readonly project: string;
@@ -118,6 +125,8 @@ export interface LeaseControl {
   apply(group: { readonly project: string; readonly key: GroupKey }, tasks: readonly LeaseTask[]): Promise<void>;
   openSession(request: ConnectRequest): Promise<ConnectAnswer>;
   heartbeat(beat: Heartbeat): Promise<HeartbeatAnswer>;
+  /** Undefined where there was none since the object was made anew. */
+  lastHeartbeat(name: string): Promise<LastHeartbeat | undefined>;
   /** Whether this is the session that the instance has now. */
   authorize(name: string, session: string): Promise<boolean>;
 }

@@ -77,12 +77,16 @@ export function beat({ lease, presence }: Known, how: Beating, now: number): Bea
   }
   if (lease.sessionHash !== how.sessionHash || lease.epoch !== how.epoch) return { kind: "unknownSession" };
   if (presence && how.sequence <= presence.sequence) return { kind: "taken", lease, presence };
-  const { sequence, cpuSeconds, healthy } = how;
-  return {
-    kind: "taken",
-    lease: alive(lease, healthy, now),
-    presence: { lastSeenMs: now, sequence, ...(cpuSeconds === undefined ? {} : { cpuSeconds }) },
-  };
+  const { sequence, healthy } = how;
+  return { kind: "taken", lease: alive(lease, healthy, now), presence: { lastSeenMs: now, sequence, ...cpuOf(how, presence, now) } };
+}
+
+/** Unknown at the first figure, and when the application was started anew in between. */
+function cpuOf({ cpuSeconds }: Beating, before: Presence | undefined, now: number): Pick<Presence, "cpuSeconds" | "cpuCores"> {
+  if (cpuSeconds === undefined) return {};
+  const used = cpuSeconds - (before?.cpuSeconds ?? Number.POSITIVE_INFINITY);
+  const elapsedSec = (now - (before?.lastSeenMs ?? now)) / 1000;
+  return { cpuSeconds, ...(used >= 0 && elapsedSec > 0 && { cpuCores: used / elapsedSec }) };
 }
 
 function alive(lease: Lease, healthy: boolean | undefined, now: number): Lease {

@@ -27,8 +27,9 @@ interface Counts extends Memory {
   readonly proxyId: string;
   readonly budget: RetryBudget;
   readonly circuit: Circuit;
-  /** Attempts by group. */
+  /** Attempts by group, and those of them that failed. */
   readonly requests: Map<string, number>;
+  readonly failures: Map<string, number>;
 }
 
 /**
@@ -69,11 +70,18 @@ export class ClusterState {
 
   /** What there is to be seen of it at present. */
   get observation(): Observation {
-    const { circuit, outlier, requests } = this.#counts;
+    const { circuit, failures, outlier, requests } = this.#counts;
     const { active, limit, overflows } = circuit;
     // Of a key, `group/instance@authority`, the instance is enough for people.
     const ejected = (outlier?.ejectedKeys() ?? []).map((key) => key.slice(0, key.lastIndexOf("@"))).toSorted();
-    return { ejected, active, ...(Number.isFinite(limit) && { limit }), overflows, requests: Object.fromEntries(requests) };
+    return {
+      ejected,
+      active,
+      ...(Number.isFinite(limit) && { limit }),
+      overflows,
+      requests: Object.fromEntries(requests),
+      failures: Object.fromEntries(failures),
+    };
   }
 
   /** What a request asks of the choice of its endpoint: once for each request, before its attempts. */
@@ -99,13 +107,15 @@ export class ClusterState {
 
   /** The head of an attempt's answer is there, or there will be none, `ms` after it was admitted. */
   answered(target: Target, end: AttemptEnd, ms: number): void {
-    const { circuit, clock, outlier } = this.#counts;
+    const { circuit, clock, failures, outlier } = this.#counts;
     const now = clock.now();
     target.stats.answered(end, ms, now);
     if (end.kind === "abandoned") return;
+    const verdict = verdictOf(end.kind === "response" ? end.status : undefined);
+    if (verdict !== "success") failures.set(target.group, (failures.get(target.group) ?? 0) + 1);
     noteLoad(this.cluster, target, { end, now });
     circuit.answered(ms, now);
-    if (outlier?.record(target.key, verdictOf(end.kind === "response" ? end.status : undefined), now)) this.#counts.ejections += 1;
+    if (outlier?.record(target.key, verdict, now)) this.#counts.ejections += 1;
   }
 
   /** An attempt is over, its body included. */
@@ -148,14 +158,17 @@ function countsBodies({ adaptiveConcurrency, circuitBreakers, groups, policy }: 
 
 /** What outlives configurations takes the newest one over. */
 function configure(counts: Counts, cluster: Cluster, spread: Spread): void {
-  const { circuit, clock, random, requests, stats } = counts;
+  const { circuit, clock, failures, random, requests, stats } = counts;
   const { outlierDetection, circuitBreakers } = cluster;
   counts.budget.maxRetries = circuitBreakers?.maxRetries;
   circuit.configure(cluster);
   const { all, healthy } = spread.keys;
   stats.retain(all);
   const groups = new Set(cluster.groups.map(({ group }) => group));
-  for (const group of requests.keys()) if (!groups.has(group)) requests.delete(group);
+  for (const group of [...requests.keys()].filter((key) => !groups.has(key))) {
+    requests.delete(group);
+    failures.delete(group);
+  }
   if (!outlierDetection) counts.outlier = undefined;
   else (counts.outlier ??= new OutlierDetector(outlierDetection, random, clock.now())).configure(outlierDetection, healthy);
   counts.ejections += 1;
@@ -208,6 +221,7 @@ export class ClusterStates {
       budget: new RetryBudget(),
       circuit: new Circuit(),
       requests: new Map(),
+      failures: new Map(),
     };
   }
 }

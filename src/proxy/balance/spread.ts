@@ -7,7 +7,7 @@ import type { OutlierDetector } from "./outlier.ts";
 import { createBalancer } from "./policies.ts";
 import type { StatsBook } from "./stats.ts";
 import { StickyIndex } from "./sticky.ts";
-import { loadsOf, type Tier, type TierLoad, tiersOf } from "./tiers.ts";
+import { loadsOf, type Tier, type TierGroup, type TierLoad, tiersOf } from "./tiers.ts";
 
 /** What of a backend service outlives its configurations, as far as the choice of endpoints goes by it. */
 export interface Memory {
@@ -118,7 +118,7 @@ export class Spread {
     if (this.#ejections === this.#memory.ejections) return;
     this.#ejections = this.#memory.ejections;
     const ejected = this.#seats.map(({ tier }) =>
-      tier.groups.reduce((sum, { healthy }) => sum + healthy.filter((target) => this.#isEjected(target)).length, 0),
+      tier.groups.flatMap(({ healthy }) => healthy.filter((target) => this.#isEjected(target))),
     );
     this.#loads = loadsOf(
       this.#seats.map(({ tier }) => tier),
@@ -190,7 +190,7 @@ export class Spread {
   }
 
   #balancer({ tier, before }: Seat, mode: "normal" | "panic"): Balancer {
-    const targets = tier.groups.flatMap((group) => (mode === "normal" ? weighted(group.healthy, group.weight) : panicked(group)));
+    const targets = tier.groups.flatMap((group) => (mode === "normal" ? weighted(group) : panicked(group)));
     const previous = before[mode];
     const { clock, random } = this.#memory;
     return createBalancer({ cluster: this.#cluster, targets, clock, random, ...(previous && { previous }) });
@@ -201,11 +201,12 @@ function hasRoom({ tier, meters }: Seat, now: number): boolean {
   return tier.groups.some(({ name, healthy }) => healthy.length > 0 && (meters.get(name)?.hasRoom(now) ?? true));
 }
 
-function weighted(targets: readonly Target[], weight: number): WeightedTarget[] {
-  return targets.map((target) => ({ target, weight: weight / targets.length }));
+/** Each gets of what its group gets as much as it weighs among the others. */
+function weighted({ healthy, weight, worth }: TierGroup): WeightedTarget[] {
+  return healthy.map((target) => ({ target, weight: (weight * (target.endpoint.weight ?? 1)) / worth }));
 }
 
-/** Health is disregarded, and with it what a group can take: it goes by the number of its endpoints. */
-function panicked({ healthy, unhealthy }: Tier["groups"][number]): WeightedTarget[] {
-  return [...healthy, ...unhealthy].map((target) => ({ target, weight: 1 }));
+/** Health is disregarded, and with it what a group can take: it goes by its endpoints. */
+function panicked({ healthy, unhealthy }: TierGroup): WeightedTarget[] {
+  return [...healthy, ...unhealthy].map((target) => ({ target, weight: target.endpoint.weight ?? 1 }));
 }

@@ -30,6 +30,9 @@ interface Seat {
   readonly tier: { readonly groups: readonly { readonly healthy: readonly Target[] }[] };
 }
 
+/** One of less weight is to be left by its callers, and is named by cookies only where there are no others. */
 function targetsOf({ tier }: Seat): readonly Target[] {
-  return tier.groups.flatMap(({ healthy }) => healthy);
+  const all = tier.groups.flatMap(({ healthy }) => healthy);
+  const whole = all.filter(({ endpoint }) => endpoint.weight === undefined);
+  return whole.length > 0 ? whole : all;
 }

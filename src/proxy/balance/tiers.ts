@@ -15,6 +15,8 @@ export interface TierGroup {
   readonly unhealthy: readonly Target[];
   /** Share of the group among those of its tier. */
   readonly weight: number;
+  /** So many endpoints of full weight are worth as much as its healthy ones. */
+  readonly worth: number;
   /** What the group can take, scaled; absent: no limit is known. */
   readonly capacity?: { readonly mode: GroupCapacity["mode"]; readonly max: number };
 }
@@ -127,27 +129,39 @@ function tierGroups(parts: readonly Part[], isSprayed: boolean, makeTarget: Targ
     };
     const healthy = endpoints.filter(({ health }) => health === "HEALTHY").map(targetOf);
     const unhealthy = endpoints.filter(({ health }) => health !== "HEALTHY").map(targetOf);
-    return { group, healthy, unhealthy, max: capacityOf(group, endpoints.length, healthy.length) };
+    const worth = worthOf(healthy);
+    return { group, healthy, unhealthy, worth, max: capacityOf(group, endpoints.length, { healthy: healthy.length, worth }) };
   });
   // Capacities of different kinds cannot be compared, and then the number of endpoints has to do.
   const modes = new Set(parts.map(({ group }) => group.capacity?.mode));
   const areComparable = modes.size === 1 && !isSprayed;
-  return groups.map(({ group, healthy, unhealthy, max }) => ({
+  return groups.map(({ group, healthy, unhealthy, worth, max }) => ({
     name: group.group,
     healthy,
     unhealthy,
-    weight: areComparable && max !== undefined ? max : group.capacityScaler * healthy.length,
+    worth,
+    weight: areComparable && max !== undefined ? max : group.capacityScaler * worth,
     ...(group.capacity && max !== undefined && { capacity: { mode: group.capacity.mode, max } }),
   }));
 }
 
-/** What the part of a group that lies here can take, times the scaler. */
-function capacityOf({ capacity, capacityScaler, endpoints }: EndpointGroup, here: number, healthy: number): number | undefined {
+/** What these endpoints are worth, as a number of endpoints of full weight. */
+function worthOf(targets: readonly Target[]): number {
+  return sum(targets, ({ endpoint }) => endpoint.weight ?? 1);
+}
+
+/** What the part of a group that lies here can take, times the scaler; endpoints of less weight take less. */
+function capacityOf(
+  { capacity, capacityScaler, endpoints }: EndpointGroup,
+  here: number,
+  { healthy, worth }: { readonly healthy: number; readonly worth: number },
+): number | undefined {
   if (!capacity) return undefined;
   // A share of utilization says how much of each endpoint is to be used, whoever it was written for.
-  if (capacity.perEndpoint || capacity.mode === "UTILIZATION") return capacity.max * healthy * capacityScaler;
+  if (capacity.perEndpoint || capacity.mode === "UTILIZATION") return capacity.max * worth * capacityScaler;
   const present = endpoints.filter(({ health }) => health === "HEALTHY" || health === "UNHEALTHY").length;
-  return ((capacity.max * here) / Math.max(1, present)) * capacityScaler;
+  const whole = (capacity.max * here) / Math.max(1, present);
+  return whole * (healthy === 0 ? 1 : worth / healthy) * capacityScaler;
 }
 
 /** Those with the lowest health first, and never more than half of all groups (Google). */
@@ -165,17 +179,22 @@ function drainedGroups(groups: readonly EndpointGroup[]): Set<EndpointGroup> {
  * How requests spread over tiers (Envoy: priority levels and panic thresholds). A tier is as good as the percentage of its healthy
  * endpoints × the overprovisioning factor, at most 100; it gets that share of the requests, as far as tiers before it have left any. When
  * all of them together are not worth 100, shares are scaled up, and tiers below the panic threshold disregard health.
- * `ejected`: how many of each tier's healthy endpoints outlier detection has taken out.
+ * `ejected`: what outlier detection has taken out of each tier's healthy endpoints. Endpoints of less weight are worth less, and no less healthy.
  */
-export function loadsOf(tiers: readonly Tier[], cluster: Cluster, ejected: readonly number[]): TierLoad[] {
+export function loadsOf(tiers: readonly Tier[], cluster: Cluster, ejected: readonly (readonly Target[])[]): TierLoad[] {
   const { locality, panicPercent = defaultPanicPercent } = cluster;
   const factor = locality ? 100 / locality.failoverHealthThreshold : overprovisioning;
   const counts = tiers.map((tier, index) => {
     const healthy = sum(tier.groups, (group) => group.healthy.length);
-    return { healthy: healthy - (ejected[index] ?? 0), total: healthy + sum(tier.groups, (group) => group.unhealthy.length) };
+    const out = ejected[index] ?? [];
+    return {
+      worth: sum(tier.groups, (group) => group.worth) - worthOf(out),
+      healthy: healthy - out.length,
+      total: healthy + sum(tier.groups, (group) => group.unhealthy.length),
+    };
   });
   // Rounded down as Envoy does, after taking away what is only the error of the division.
-  const worth = counts.map(({ healthy, total }) => Math.min(100, Math.floor((factor * 100 * healthy) / total + 1e-9)));
+  const worth = counts.map(({ worth: whole, total }) => Math.min(100, Math.floor((factor * 100 * whole) / total + 1e-9)));
   const totalWorth = Math.min(
     100,
     sum(worth, (each) => each),

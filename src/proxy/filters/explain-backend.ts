@@ -13,6 +13,8 @@ export interface Observation {
   readonly overflows: number;
   /** Attempts sent to each group, by its key, since the proxy started. */
   readonly requests?: Readonly<Record<string, number>>;
+  /** Those of them that ended without an answer, or with a status of 500 and above. */
+  readonly failures?: Readonly<Record<string, number>>;
 }
 
 /** The same with who reported it. */
@@ -28,6 +30,8 @@ interface ExplainedEndpoint {
   readonly port: number;
   readonly zone: string;
   readonly health: EndpointHealth;
+  /** Of its share, where it gets only a part of it. */
+  readonly weight?: number;
   /** Ejected by outlier detection of a proxy at least. */
   readonly ejected?: true;
   /** Those proxies, where there are several to tell apart. */
@@ -59,7 +63,10 @@ export interface ExplainedBackend {
   readonly circuits?: readonly ExplainedCircuit[];
 }
 
-type ExplainedCircuit = { readonly proxy?: string; readonly state: "open" | "closed" } & Omit<Observation, "ejected" | "requests">;
+type ExplainedCircuit = { readonly proxy?: string; readonly state: "open" | "closed" } & Omit<
+  Observation,
+  "ejected" | "requests" | "failures"
+>;
 
 /** A person reads no longer list, and an answer has an end. */
 const longestList = 200;
@@ -98,7 +105,7 @@ interface Ejections {
 }
 
 function explainEndpoint({ group }: EndpointGroup, endpoint: Endpoint, ejections: readonly Ejections[]): ExplainedEndpoint {
-  const { instance, address, port, zone, health, labels } = endpoint;
+  const { instance, address, port, zone, health, labels, weight } = endpoint;
   const by = ejections.filter(({ keys }) => keys.has(`${group}/${instance}`)).map(({ proxy }) => proxy);
   return {
     instance,
@@ -107,6 +114,7 @@ function explainEndpoint({ group }: EndpointGroup, endpoint: Endpoint, ejections
     port,
     zone,
     health,
+    ...(weight !== undefined && { weight }),
     ...(by.length > 0 && { ejected: true }),
     ...(by.length > 0 && ejections.length > 1 && { ejectedBy: by }),
     ...(labels && { labels }),

@@ -288,7 +288,7 @@ describe("limits", () => {
   it("let requests under way end when it is closed in peace", async () => {
     const answer = ask("/events");
     const response = await answer;
-    const closing = listener.close(5_000);
+    const closing = listener.close({ graceMs: 5_000 });
     app.release();
     expect(await response.text()).toContain("two");
     await closing;

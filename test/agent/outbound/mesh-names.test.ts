@@ -1,7 +1,6 @@
 /** Names of the mesh: learned, kept, never the whole world. */
 import { describe, expect, it } from "vitest";
-import { MeshNames, servicesOf } from "#agent/outbound/mesh-names.ts";
-import { createClient } from "#client/client.ts";
+import { MeshNames } from "#agent/outbound/mesh-names.ts";
 
 async function namesOf(...patterns: string[]): Promise<MeshNames> {
   const names = new MeshNames({ learn: async () => patterns });
@@ -40,10 +39,14 @@ describe("names of the mesh", () => {
     expect([names.has("a.mesh"), names.has("b.mesh")]).toEqual([false, true]);
   });
 
-  it("of nobody who answers are none, without an error", async () => {
-    const names = new MeshNames({ learn: servicesOf(createClient({ api: "http://127.0.0.1:9" }), "demo") });
+  it("of nobody who answers are none, without an error, and are known when somebody did", async () => {
+    let answer: readonly string[] | undefined;
+    const names = new MeshNames({ learn: () => (answer ? Promise.resolve(answer) : Promise.reject(new Error("away"))) });
     await names.start();
     names.stop();
-    expect(names.has("a.mesh")).toBe(false);
+    expect([names.has("a.mesh"), names.isKnown]).toEqual([false, false]);
+    answer = [];
+    await names.refresh();
+    expect(names.isKnown).toBe(true);
   });
 });

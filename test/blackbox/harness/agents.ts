@@ -24,14 +24,18 @@ export interface AgentSetup {
   /** Absent: a VM that comes back. */
   readonly token?: string;
   readonly more?: readonly string[];
+  /** Added to its environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Default: answers with its process id, on `PORT`. */
+  readonly command?: readonly string[];
 }
 
-/** Answers with its process id, on `PORT`. */
 const application = [process.execPath, "examples/agent/hello.mjs"];
 
-export function startAgent({ api, folder, port, token, more = [] }: AgentSetup): AgentProcess {
+export function startAgent({ api, folder, port, token, more = [], env = {}, command = application }: AgentSetup): AgentProcess {
   const options = ["--mesh", api, "--state", folder, "--port", String(port), ...(token === undefined ? [] : ["--token", token]), ...more];
-  return watched(spawn(process.execPath, ["bin/wayside.js", "agent", "join", ...options, "--", ...application], { cwd: root }), folder);
+  const words = ["bin/wayside.js", "agent", "join", ...options, "--", ...command];
+  return watched(spawn(process.execPath, words, { cwd: root, env: { ...process.env, ...env } }), folder);
 }
 
 /** Keeps what a process says. */
@@ -71,6 +75,7 @@ export async function freePort(): Promise<number> {
 
 export interface InstanceRow {
   readonly name: string;
+  readonly group: string;
   readonly health: string;
   readonly drained: boolean;
   readonly connection?: { readonly state: string; readonly since: string; readonly epoch: number };

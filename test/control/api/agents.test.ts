@@ -19,13 +19,13 @@ interface Api {
   send(method: string, path: string, more?: { body?: Json; bearer?: string }): Promise<{ status: number; body: JsonObject }>;
 }
 
-function open(leases: Partial<AgentLeases> = {}): Api {
+function open(leases: Partial<AgentLeases> = {}, body: JsonObject = { name: "x" }): Api {
   const commands: Command[] = [];
   const asked: string[] = [];
   const app = createApi({
     run: (command) => {
       commands.push(command);
-      return Promise.resolve({ status: 200, body: { name: "x" } });
+      return Promise.resolve({ status: 200, body });
     },
     authorize: tokenAuthorizer("[]"),
     lease: (name) => {
@@ -34,6 +34,7 @@ function open(leases: Partial<AgentLeases> = {}): Api {
       return {
         openSession: never,
         heartbeat: never,
+        lastHeartbeat: never,
         authorize: (instance, given) => Promise.resolve(instance === "vm" && given === session),
         ...leases,
       };
@@ -128,5 +129,26 @@ describe("a heartbeat", () => {
     expect(await api.send("POST", "/heartbeat", { body: said, bearer: session })).toMatchObject({ status, body });
     expect(api.asked, "one object, and not the project").toHaveLength(1);
     expect(api.commands).toEqual([]);
+  });
+});
+
+describe("one instance", () => {
+  const leased = { name: "vm", groupKey: group, connection: { state: "CONNECTED", epoch: 1 } };
+
+  it.each<[string, Awaited<ReturnType<AgentLeases["lastHeartbeat"]>>, JsonObject | undefined]>([
+    ["what was heard", { lastSeenMs: 0, cpuSeconds: 3, cpuCores: 0.5 }, { at: "1970-01-01T00:00:00.000Z", cpuSeconds: 3, cpuCores: 0.5 }],
+    ["the time alone", { lastSeenMs: 0 }, { at: "1970-01-01T00:00:00.000Z" }],
+    ["nothing before the first heartbeat", undefined, undefined],
+  ])("shows %s", async (_, heard, shown) => {
+    const api = open({ lastHeartbeat: () => Promise.resolve(heard) }, leased);
+    const { status, body } = await api.send("GET", "/instances/vm", { bearer: session });
+    expect([status, body["lastHeartbeat"]]).toEqual([200, shown]);
+  });
+
+  it("is shown without it when the Lease object does not answer, and the object is not asked about one without a lease", async () => {
+    const away = open({ lastHeartbeat: () => Promise.reject(new Error("overloaded")) }, leased);
+    expect(await away.send("GET", "/instances/vm", { bearer: session })).toEqual({ status: 200, body: leased });
+    const none = open({ lastHeartbeat: () => Promise.resolve({ lastSeenMs: 0 }) }, { name: "vm", groupKey: group });
+    expect((await none.send("GET", "/instances/vm", { bearer: session })).body).toEqual({ name: "vm", groupKey: group });
   });
 });

@@ -32,21 +32,19 @@ describe("the OpenAPI document", () => {
   });
 
   it("has every verb of our own collections", () => {
-    const own = [...catalogue.values()].filter(
-      ({ kind, name }) => kind?.api === "wayside" || name === "joinTokens" || name === "instances",
-    );
+    const unkinded = ["joinTokens", "instances", "groups", "groupSwitches"];
+    const own = [...catalogue.values()].filter(({ kind, name }) => kind?.api === "wayside" || unkinded.includes(name));
     const standard = ["insert", "get", "list", "patch", "update", "delete"];
-    const verbs = own.flatMap(({ name, kind, verbs: rows }) =>
+    const custom = ["drain", "undrain", "keepalive", "run", "return"];
+    const hidden = ["redeem", "advance"];
+    const verbs = own.flatMap(({ name, verbs: rows }) =>
       [...rows]
-        .filter(
-          ([verb]) => verb !== "redeem" && (name === "instances" ? isRegistration(verb) : kind !== undefined || standard.includes(verb)),
-        )
+        .filter(([verb]) => !hidden.includes(verb) && (name !== "instances" || isRegistration(verb)))
         .map(([verb, row]) => {
-          const custom = verb === "drain" || verb === "undrain" ? `/${verb}` : "";
-          return [
-            row.method.toLowerCase(),
-            `/wayside/v1/projects/{project}/${name}${row.on === "resource" ? "/{name}" : ""}${custom}`,
-          ] as const;
+          expect([...standard, ...custom, ...registration], verb).toContain(verb);
+          const ending = custom.includes(verb) ? `/${verb}` : "";
+          const path = `/wayside/v1/projects/{project}/${name}${row.on === "resource" ? "/{name}" : ""}${ending}`;
+          return [row.method.toLowerCase(), path] as const;
         }),
     );
     expect(verbs.length).toBeGreaterThan(15);
@@ -83,6 +81,13 @@ describe("the OpenAPI document", () => {
     });
     expect(await says("POST", "/instances/plain/drain", {})).toMatchObject({ drained: true, health: "DRAINING" });
     expect(await says("POST", "/instances/plain/undrain", {})).toMatchObject({ drained: false });
+    expect(await says("POST", "/instances/plain/keepalive", {})).toMatchObject({ servingState: "KEEPALIVE" });
+    expect(await says("POST", "/instances/plain/run", {})).toMatchObject({ servingState: "RUNNING" });
+    expect(await says("POST", "/groups/g/keepalive", {})).toMatchObject({ servingState: "KEEPALIVE" });
+    expect(await says("POST", "/groups/g/run", {})).toMatchObject({ servingState: "RUNNING" });
+    await says("GET", "/groups/g");
+    expect(await says("GET", "/groups")).toMatchObject({ groups: [{ name: "g" }] });
+    expect(await says("GET", "/groupSwitches")).toEqual({ groupSwitches: [] });
     await says("DELETE", "/instances/plain");
     await says("DELETE", `/instances/${vm["name"] as string}`);
     expect(harness.context.store.list("instances")).toEqual([]);
@@ -92,5 +97,6 @@ describe("the OpenAPI document", () => {
   });
 });
 
-const isRegistration = (verb: string): boolean =>
-  ["listRegistered", "getRegistered", "register", "deregister", "drain", "undrain"].includes(verb);
+const registration = ["listRegistered", "getRegistered", "register", "deregister"];
+
+const isRegistration = (verb: string): boolean => [...registration, "drain", "undrain", "keepalive", "run"].includes(verb);

@@ -45,6 +45,7 @@ class ScaledShop {
           this.#vms.set(id, vm);
           return vm;
         },
+        suspend: async () => undefined,
         delete: async (_spec, _name, id) => void this.#vms.delete(id),
         list: async () => [...this.#vms.values()].map(({ used, ...state }) => ({ ...state, cpu: { seconds: used, atMs: this.world.now } })),
       },

@@ -1,5 +1,5 @@
 /** From a join to a Lease object and back into snapshots: what a project makes of instances that agents keep. */
-import { beforeEach, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import type { JsonObject } from "#base/json.ts";
 import type { LeaseReport } from "#instances/lease/lease.ts";
 import { cart, shop, webKey, World } from "./harness.ts";
@@ -110,11 +110,16 @@ test.each<[string, (name: string) => Promise<unknown>]>([
     (name) => world.project.collectLeases(group, [{ name, enrolment: world.leaseTasks.at(-1)?.identity?.enrolment ?? "" }]),
   ],
 ])("nothing is left of an instance when %s", async (_, end) => {
+  const keys = (): string[] => [...world.kv.values.keys()].toSorted();
+  // What no pointer names any more is kept for a day.
+  await world.pass(25 * 3_600_000);
+  const before = keys();
   const name = await joined();
   await told(name, {});
   await own("instances", "drain", { name });
   await end(name);
   await world.pass(2_000);
+  expect(endpoints(), "its group has not yet been told").toEqual([]);
   expect(world.leaseTasks.at(-1)).toMatchObject({ name });
   expect(world.leaseTasks.at(-1)).not.toHaveProperty("identity");
   expect((await own("instances", "listRegistered"))["instances"]).toEqual([]);
@@ -123,6 +128,74 @@ test.each<[string, (name: string) => Promise<unknown>]>([
     "SELECT key FROM resources WHERE key LIKE '%Lease%' OR key LIKE '%drained%' OR key LIKE '%/instances/%'",
   );
   expect([...left]).toEqual([]);
+  await world.pass(25 * 3_600_000);
+  expect(keys()).toEqual(before);
+  const texts = [...world.kv.values.values()].map((value) => new TextDecoder().decode(value));
+  expect(texts.filter((text) => text.includes(name))).toEqual([]);
+});
+
+describe("many VMs at once", () => {
+  const count = 50;
+  const snapshots = (): number => world.kv.writes.filter(({ key }) => key.startsWith(`snap/demo/${service}/`)).length;
+
+  /** All have joined, and their group has said that they are there. */
+  async function allJoined(): Promise<readonly string[]> {
+    await own("joinTokens", "insert", { body: { group: "vms", sha256: "hash", uses: count } });
+    for (let index = 0; index < count; index++) {
+      const networkInterfaces = [{ networkIP: `10.0.0.${index + 1}` }];
+      const body = { sha256: "hash", publicKey: String(index).padStart(43, "A"), networkInterfaces, port: 80 };
+      await own("joinTokens", "redeem", { body });
+    }
+    const told = world.specs.length;
+    await world.pass(1_000);
+    expect([told, world.specs.length], "the group was told at once, and of all of them a little later").toEqual([2, 3]);
+    const { version = 0, members = [] } = world.specs.at(-1) ?? {};
+    const rest = { id: "1", port: 80, status: "RUNNING", action: "NONE", health: {}, createdAtMs: 0 } as const;
+    const instances = members.map(({ name, address }) => ({ ...rest, name, address }));
+    world.project.observeGroup({ key: group, specVersion: version, sequence: 1, isStable: true, instances });
+    await world.pass(1_000);
+    return members.map(({ name }) => name);
+  }
+
+  function connected(name: string): void {
+    const { enrolment = "" } = world.leaseTasks.findLast((task) => task.name === name)?.identity ?? {};
+    world.project.observeLeases(group, [{ name, enrolment, revision: 1, state: "CONNECTED", sinceMs: world.now, epoch: 1 }]);
+  }
+
+  test("are compiled at once, and all of them a little later", async () => {
+    const names = await allJoined();
+    expect(names).toHaveLength(count);
+    const before = snapshots();
+    for (const name of names) {
+      connected(name);
+      await world.settle();
+    }
+    expect([endpoints().length, snapshots()]).toEqual([1, before + 1]);
+    await world.pass(2_000);
+    expect([endpoints().length, snapshots()]).toEqual([count, before + 2]);
+  });
+
+  test("are not forgotten when the object dies before it has compiled them", async () => {
+    const [first = "", second = ""] = await allJoined();
+    connected(first);
+    await world.settle();
+    connected(second);
+    expect(endpoints()).toHaveLength(1);
+    world = new World({ before: world });
+    await world.pass(2_000);
+    expect(endpoints()).toHaveLength(2);
+  });
+
+  test("do not hold up what somebody asks for", async () => {
+    const [first = "", second = ""] = await allJoined();
+    connected(first);
+    await world.settle();
+    connected(second);
+    await own("instances", "drain", { name: first });
+    expect(world.project.released(group, [first]), "compiled with the command").toBe(true);
+    await world.pass(2_000);
+    expect(endpoints()).toMatchObject([{ instance: second }]);
+  });
 });
 
 test("a name is nobody else's while it is registered", async () => {

@@ -12,6 +12,8 @@ test("reports of before proxies had names are those of one without", () => {
   sql.exec("DROP TABLE reported_proxies");
   sql.exec("DROP INDEX IF EXISTS services_by_owner");
   sql.exec("ALTER TABLE services DROP COLUMN warnings");
+  sql.exec("DROP INDEX services_stale");
+  sql.exec("ALTER TABLE services DROP COLUMN is_stale");
   for (const table of ["lease_identities", "lease_tasks"]) sql.exec(`DROP TABLE ${table}`);
   sql.exec("DELETE FROM project_schema WHERE version > 1");
   sql.exec("CREATE TABLE proxy_reports (service TEXT PRIMARY KEY, report TEXT NOT NULL) WITHOUT ROWID");

@@ -43,7 +43,7 @@ export function openHarness(overrides: Partial<ApiDeps & Pick<ExecuteContext, "l
   const database = nodeDatabase();
   const store = new SqlStore(database);
   let now = Date.UTC(2026, 9, 1);
-  const random = seededRandom(1);
+  const random = overrides.random ?? seededRandom(1);
   const loopbackAllowed = overrides.loopbackAllowed ?? true;
   const context: ExecuteContext = { store, operations: new OperationLog(database.sql), clock: { now: () => now }, random, loopbackAllowed };
   let changes: readonly Change[] = [];

@@ -99,6 +99,16 @@ describe("a manager", () => {
     expect(await harness.must("GET", `${managers}/web`)).toMatchObject({ versions: [{ instanceTemplate: next }] });
   });
 
+  it("keeps target pools, and refuses what is no list of them", async () => {
+    const pool = `${compute}/regions/us-central1/targetPools/old`;
+    await harness.must("POST", `${managers}/web/setTargetPools`, { targetPools: [pool] });
+    expect(await harness.must("GET", `${managers}/web`)).toMatchObject({ targetPools: [pool] });
+    for (const body of [{}, { targetPools: [7] }, { targetPools: { x: 1 } }]) {
+      expect(await harness.send("POST", `${managers}/web/setTargetPools`, body)).toMatchObject({ status: 400 });
+    }
+    expect(await harness.must("GET", `${managers}/web`)).toMatchObject({ targetPools: [pool] });
+  });
+
   it("with named versions is not changed by what it answers", async () => {
     await harness.must("POST", `${compute}/global/instanceTemplates`, { name: "canary", properties: { machineType: "e2-small" } });
     await harness.must("PATCH", `${managers}/web`, {

@@ -1,5 +1,6 @@
 /** Members of unmanaged groups, attached endpoints, and VMs registered through our own API. */
 import { beforeEach, describe, expect, it } from "vitest";
+import { type Random, seededRandom } from "#base/random.ts";
 import { compute, openHarness, project, zone, type Harness } from "./harness.ts";
 import { createBase } from "./samples.ts";
 
@@ -250,6 +251,19 @@ describe("registration", () => {
         health: "UNKNOWN",
       },
     ]);
+  });
+
+  it("gives a VM that has no name one that nobody has", async () => {
+    const seeded = seededRandom(1);
+    const drawn = [1, 1, 2];
+    const bytes: Random["bytes"] = (length) => (length === 3 ? Uint8Array.from([0, 0, drawn.shift() ?? 9]) : seeded.bytes(length));
+    harness = openHarness({ random: { ...seeded, bytes } });
+    await harness.must("POST", groups, { name: "legacy" });
+    const names = [];
+    for (const address of ["127.0.0.7", "127.0.0.8"]) {
+      names.push((await harness.must("POST", registrations, { group: "legacy", address })).name);
+    }
+    expect(names).toEqual(["legacy-000001", "legacy-000002"]);
   });
 
   it("keeps the labels that a VM brings until it brings others", async () => {

@@ -98,4 +98,22 @@ describe("requests per second to a group", () => {
     expect(load.rateOf(group, "global/backendServices/cart", 10_000)).toBe(5);
     expect(load.rateOf(group, "regions/r/backendServices/cart", 10_000)).toBe(12);
   });
+
+  it("tell how many of them fail, over all services and both of two groups", () => {
+    const load = new GroupLoad();
+    const other = "zones/z/instanceGroups/other";
+    const counted = (cluster: string, requests: Record<string, number>, failures: Record<string, number>): ReportedProxy => ({
+      ...report("a", 0),
+      backends: { [cluster]: { ejected: [], active: 0, overflows: 0, requests, failures } },
+    });
+    expect(load.attempts([group, other], 0)).toEqual({ perSecond: 0, failedPerSecond: 0 });
+    load.accept([counted("cart", { [group]: 10, [other]: 0 }, {}), counted("pay", { [other]: 5 }, { [other]: 5 })], 0);
+    load.accept(
+      [counted("cart", { [group]: 110, [other]: 50 }, { [group]: 20 }), counted("pay", { [other]: 15 }, { [other]: 10 })],
+      10_000,
+    );
+    expect(load.attempts([group, other], 10_000)).toEqual({ perSecond: 16, failedPerSecond: 2.5 });
+    expect(load.attempts([group], 10_000)).toEqual({ perSecond: 10, failedPerSecond: 2 });
+    expect(load.attempts([group, other], 60_000)).toEqual({ perSecond: 0, failedPerSecond: 0 });
+  });
 });

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -42,6 +42,20 @@ async function logged(name: string, wanted: RegExp): Promise<RegExpExecArray> {
   });
 }
 
+/** `T` of those processes of a group that stand still. */
+function statesOf(group: number): string[] {
+  return readdirSync("/proc")
+    .filter((entry) => /^\d+$/.test(entry))
+    .flatMap((pid) => {
+      try {
+        const [, state = "", , processGroup] = /\) (\S) (\d+) (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? [];
+        return Number(processGroup) === group ? [state] : [];
+      } catch {
+        return [];
+      }
+    });
+}
+
 describe("an instance", () => {
   it("runs its start-up script in a folder of its own, with its address and metadata server", async () => {
     const script = `curl -s -H 'Metadata-Flavor: Google' http://$GCE_METADATA_HOST/computeMetadata/v1/instance/name; echo " $PWD $HOST"; exec sleep 60`;
@@ -56,6 +70,24 @@ describe("an instance", () => {
     expect(findProcess(state.pid)).toBeUndefined();
     expect(readdirSync(path.join(folder, "vms"))).toEqual([]);
     expect(ended).toEqual([]);
+  });
+
+  it("stands still while it is suspended, and goes on with what it had in memory", async () => {
+    const script = 'count=0; while true; do count=$((count + 1)); echo "count $count"; sleep 0.05; done';
+    const state = await fleet.put(instance("web-a", script));
+    await logged("web-a", /count 3/);
+    expect(await fleet.suspend(key("web-a"), "99")).toBe(false);
+    expect(await fleet.suspend(key("web-a"), state.id)).toBe(true);
+    expect(fleet.list("demo", group)).toMatchObject([{ running: true, suspended: true }]);
+    await eventually("all of it stands still", () => Promise.resolve(statesOf(state.pid).every((each) => each === "T") || undefined));
+    const again = await fleet.put(instance("web-a", script));
+    expect(again).toEqual(state);
+    await logged("web-a", /count 6/);
+    expect((await logged("web-a", /count 1\n[^]*/))[0].match(/count 1\n/g), "it was not started anew").toHaveLength(1);
+    await fleet.suspend(key("web-a"));
+    await fleet.delete(key("web-a"), state.id);
+    expect(findProcess(state.pid)).toBeUndefined();
+    expect(await fleet.suspend(key("web-a"))).toBe(false);
   });
 
   it("is made once per id, and anew under another id", async () => {

@@ -43,6 +43,9 @@ describe("the protocol", () => {
     const other = await answer(new Request(`${base}/web-a?id=99`, { method: "DELETE" }));
     expect(other.status).toBe(204);
     expect(await (await answer(new Request(base))).json()).toMatchObject([state]);
+    const suspend = (id: string): Promise<Response> => answer(new Request(`${base}/web-a/suspend?id=${id}`, { method: "POST" }));
+    expect([(await suspend("99")).status, (await suspend(state.id)).status]).toEqual([404, 204]);
+    expect((await answer(new Request(`${base}/web-a/suspend`, { method: "PUT" }))).status).toBe(405);
     expect((await answer(new Request(`${base}/web-a?id=${state.id}`, { method: "DELETE" }))).status).toBe(204);
     expect(await (await answer(new Request(base))).json()).toEqual([]);
     expect((await answer(new Request(`${base}/web-a`, { method: "DELETE" }))).status).toBe(204);

@@ -53,6 +53,11 @@ class MemoryFleet implements Fleet {
     this.vms.delete(id);
   }
 
+  async suspend(_spec: GroupSpec, _name: string, id: string): Promise<void> {
+    const state = this.vms.get(id);
+    if (state) this.vms.set(id, { ...state, suspended: true });
+  }
+
   async list(): Promise<readonly FleetState[]> {
     return [...this.vms.values()];
   }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { describe as describeGroup } from "#instances/group/report.ts";
 import type { Phase } from "#instances/group/state.ts";
 import { httpProbe, managedSpec, template } from "./specs.ts";
 import { World } from "./world.ts";
@@ -23,6 +24,25 @@ describe("reaching the size", () => {
     expect(world.phases.filter((phase) => phase === "PROVISIONING/CREATING")).toHaveLength(24);
     world.run(60);
     expect(world.running).toHaveLength(40);
+  });
+
+  test("a thousand are one decision, and how fast they come is told", () => {
+    const world = new World(managedSpec(2)).settle();
+    const decidedAtMs = world.now;
+    world.resize(1_002);
+    expect(world.instances).toHaveLength(1_002);
+    expect(new Set(world.instances.map(({ createdAtMs }) => createdAtMs)).size).toBe(2);
+    world.knobs.fleetMs = 100;
+    world.run(10_000);
+    // Sixteen at a time, the first of them on their way before the fleet became slow.
+    const { creation } = describeGroup(world.state);
+    expect(creation).toMatchObject({ decidedAtMs, made: 1_000 });
+    expect((creation?.lastMadeAtMs ?? 0) - decidedAtMs).toBeGreaterThanOrEqual(6_000);
+    expect((creation?.lastMadeAtMs ?? 0) - decidedAtMs).toBeLessThanOrEqual(6_300);
+    // What is made again is no creation.
+    world.kill(world.names[0] ?? "");
+    world.run(60_000);
+    expect(describeGroup(world.state).creation).toEqual(creation);
   });
 
   test("instances carry name, id, address and template", () => {

@@ -78,7 +78,7 @@ export class World {
     this.#wakeAtMs = planned.wakeAtMs;
     for (const action of planned.actions) {
       this.log.push({ atMs: this.now, action });
-      const isFleet = action.kind === "create" || action.kind === "delete" || action.kind === "list";
+      const isFleet = action.kind !== "probe" && action.kind !== "askReleased";
       const delay = isFleet ? this.knobs.fleetMs : action.kind === "probe" ? this.knobs.probeMs : 1;
       this.#pending.push({ action, startedAtMs: this.now, atMs: this.now + delay });
     }
@@ -145,7 +145,7 @@ export class World {
   }
 
   get running(): readonly SimulatedVm[] {
-    return [...this.vms.values()].filter((vm) => vm.state.running);
+    return [...this.vms.values()].filter((vm) => vm.state.running && !vm.state.suspended);
   }
 
   /** `RUNNING/NONE` and the like, by name order. */
@@ -174,6 +174,10 @@ export class World {
         if (this.knobs.fleetFails) return { kind: "deleteFailed", key, id: action.id, error };
         this.vms.delete(action.id);
         return { kind: "deleted", key, id: action.id };
+      case "suspend":
+        if (this.knobs.fleetFails) return { kind: "deleteFailed", key, id: action.id, error };
+        this.#change(action.id, { suspended: true });
+        return { kind: "suspended", key, id: action.id };
       case "list":
         if (this.knobs.fleetFails) return { kind: "listFailed", key };
         return { kind: "listed", key, askedAtMs: startedAtMs, states: [...this.vms.values()].map((vm) => vm.state) };
@@ -194,10 +198,20 @@ export class World {
   }
 
   #make(name: string, id: string): FleetState {
-    const known = this.vms.get(id);
-    if (known) return known.state;
+    const known = this.#change(id, {});
+    if (known) return known;
     const state: FleetState = { name, id, address: `127.10.0.${this.#addresses++}`, pid: 100, running: true };
     this.vms.set(id, { state, startedAtMs: this.now });
+    return state;
+  }
+
+  /** The VM of that id in another state, awake unless it is said to be `suspended`. */
+  #change(id: string, { suspended }: Pick<FleetState, "suspended">): FleetState | undefined {
+    const vm = this.vms.get(id);
+    if (!vm) return undefined;
+    const { suspended: _before, ...rest } = vm.state;
+    const state = { ...rest, ...(suspended && { suspended }) };
+    this.vms.set(id, { ...vm, state });
     return state;
   }
 }

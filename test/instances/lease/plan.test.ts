@@ -101,6 +101,22 @@ describe("heartbeats", () => {
   });
 });
 
+describe("CPU of a heartbeat", () => {
+  it.each<[string, Partial<Presence> | undefined, number | undefined, Partial<Presence>]>([
+    ["the first figure", undefined, 5, { cpuSeconds: 5 }],
+    ["half a core for ten seconds", { cpuSeconds: 5 }, 10, { cpuSeconds: 10, cpuCores: 0.5 }],
+    ["none used", { cpuSeconds: 5 }, 5, { cpuSeconds: 5, cpuCores: 0 }],
+    ["an application that was started anew", { cpuSeconds: 5 }, 1, { cpuSeconds: 1 }],
+    ["none told", { cpuSeconds: 5, cpuCores: 0.5 }, undefined, {}],
+  ])("%s", (_, known, cpuSeconds, cpu) => {
+    const before = known && { lastSeenMs: now - 10_000, sequence: 1, ...known };
+    const said = { sequence: 2, ...(cpuSeconds === undefined ? {} : { cpuSeconds }) };
+    const beaten = heard(connected(enrolled(), 1), before, said);
+    expect(beaten).toMatchObject({ kind: "taken", presence: { lastSeenMs: now, sequence: 2 } });
+    if (beaten.kind === "taken") expect(beaten.presence).toEqual({ lastSeenMs: now, sequence: 2, ...cpu });
+  });
+});
+
 describe("time", () => {
   it.each([
     [29_999, "CONNECTED"],

@@ -113,6 +113,36 @@ describe("what is asked of single instances", () => {
     expect(group.world.running).toHaveLength(3);
   });
 
+  test("a suspended VM is the same one when it goes on, and a list meanwhile does not take it for running", () => {
+    const group = new Asking(2);
+    const name = group.name(0);
+    group.ask({ kind: "suspend", names: [name] }, -1);
+    group.world.run(10 * 60_000);
+    expect(group.world.times("suspend")).toHaveLength(1);
+    expect(group.world.times("delete")).toEqual([]);
+    expect(group.world.vms.get(group.idOf(name) ?? "")?.state).toMatchObject({ running: true, suspended: true });
+    group.world.knobs.fleetFails = true;
+    group.ask({ kind: "start", names: [name] }, 1);
+    group.world.run(5_000);
+    group.world.knobs.fleetFails = false;
+    const before = group.world.running.length;
+    group.world.run(60_000);
+    expect([before, group.world.running.length]).toEqual([1, 2]);
+    expect(group.shown).toContain(`${name} RUNNING/NONE`);
+  });
+
+  test("a suspended instance can be stopped and deleted", () => {
+    const group = new Asking(2);
+    const [first, second] = [group.name(0), group.name(1)];
+    group.ask({ kind: "suspend", names: [first, second] }, -2);
+    group.world.run(10_000);
+    group.ask({ kind: "stop", names: [first] });
+    group.ask({ kind: "delete", names: [second] });
+    group.world.run(10_000);
+    expect(group.shown).toEqual([`${first} STOPPED/NONE`]);
+    expect([...group.world.vms]).toEqual([]);
+  });
+
   test("a stopped instance can be deleted, and goes with its group", () => {
     const group = new Asking(2);
     const [first, second] = [group.name(0), group.name(1)];

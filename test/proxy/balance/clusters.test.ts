@@ -1,10 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { seededRandom } from "#base/random.ts";
-import type { EndpointGroup } from "#ir/cluster.ts";
+import type { Endpoint, EndpointGroup } from "#ir/cluster.ts";
 import { type Admission, ClusterStates } from "#proxy/balance/clusters.ts";
 import type { AttemptEnd } from "#proxy/balance/stats.ts";
 import { cluster, group, ManualClock } from "../fixture.ts";
 import { Bench, detection, failed, fresh, ok, patient, vms } from "./bench.ts";
+import { everyPolicy } from "./setup.ts";
 
 const sumOf = (seen: Record<string, number>, prefix: string): number =>
   Object.entries(seen).reduce((sum, [name, count]) => sum + (name.startsWith(prefix) ? count : 0), 0);
@@ -52,6 +53,40 @@ describe("outliers", () => {
     const strict = new Bench({ ...most, panicPercent: 0 });
     strict.run(200, () => failed);
     expect(strict.begin().name).toBe("none");
+  });
+});
+
+describe("weights of endpoints", () => {
+  const warm = (name: string, count: number): Endpoint[] => vms(name, count).map((each) => ({ ...each, weight: 0.01 }));
+
+  test.each(Object.entries(everyPolicy))("%s: 1 %% of the share of its equals (20,000 requests, p > 0.001)", (_, policy) => {
+    const bench = new Bench(cluster("c", [group("g", [...vms("run", 4), ...warm("warm", 1)])], { policy }));
+    const seen = bench.run(20_000);
+    // One in 401 is 50; where tables of hashes are small, one place of them is what there is to be had.
+    const expected = policy.kind === "MAGLEV" ? 20_000 / 251 : 20_000 / 401;
+    expect(Math.abs((seen["warm-0"] ?? 0) - expected)).toBeLessThan(3.3 * Math.sqrt(expected) + 4);
+  });
+
+  test("a whole group of little weight leaves its share to the others of the tier", () => {
+    const bench = new Bench(cluster("c", [group("a", warm("a", 5)), group("b", vms("b", 5))]));
+    expect(Math.abs(sumOf(bench.run(10_100), "a") - 100)).toBeLessThan(3);
+  });
+
+  test("alone they take everything; so they do in a panic", () => {
+    expect(sumOf(new Bench(cluster("c", [group("a", warm("a", 2))])).run(100), "a")).toBe(100);
+    const sick = new Bench(cluster("c", [group("a", [...warm("a", 1), ...vms("sick", 4, "UNHEALTHY")])]));
+    expect(sumOf(sick.run(401), "a")).toBeLessThanOrEqual(2);
+  });
+
+  test("capacity goes with the weight: a full group hands on", () => {
+    const capacity = { mode: "RATE", max: 1000, perEndpoint: false } as const;
+    const bench = new Bench(
+      cluster("c", [
+        { ...group("a", warm("a", 2)), capacity },
+        { ...group("b", vms("b", 2)), capacity },
+      ]),
+    );
+    expect(sumOf(bench.run(101), "a")).toBeLessThanOrEqual(2);
   });
 });
 

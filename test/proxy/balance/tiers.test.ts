@@ -29,7 +29,8 @@ function tiers(groups: readonly EndpointGroup[], where?: Locality): Tier[] {
 /** Shares in percent, rounded, with an exclamation mark where health is disregarded. */
 function spread(groups: readonly EndpointGroup[], more: Partial<Cluster> = {}, ejected: readonly number[] = []): string[] {
   const made = tiers(groups, more.locality);
-  return loadsOf(made, cluster("c", groups, more), ejected).map(
+  const out = made.map((tier, index) => tier.groups.flatMap(({ healthy }) => healthy).slice(0, ejected[index] ?? 0));
+  return loadsOf(made, cluster("c", groups, more), out).map(
     ({ share, isPanicking }) => `${Math.round(share * 100)}${isPanicking ? "!" : ""}`,
   );
 }
@@ -67,6 +68,18 @@ describe("shares by health", () => {
 
   test("the ejected count as unhealthy", () => {
     expect(spread(twoTiers(100, 100), {}, [75, 0])).toEqual(["35", "65"]);
+  });
+
+  test("endpoints of less weight are worth less, and no less healthy", () => {
+    const light = (name: string, of: number): EndpointGroup => ({
+      ...group(name, { healthy: of, of }),
+      endpoints: group(name, { healthy: of, of }).endpoints.map((each) => ({ ...each, weight: 0.01 })),
+    });
+    const near = { ...light("near", 10), preferred: true };
+    expect(spread([near, group("far", { healthy: 10, of: 10 })])).toEqual(["1", "99"]);
+    expect(spread([near, light("far", 10)])).toEqual(["50", "50"]);
+    expect(spread([near])).toEqual(["100"]);
+    expect(spread([near, group("far", { healthy: 0, of: 10 })])).toEqual(["100", "0!"]);
   });
 
   test("one tier alone takes everything", () => {

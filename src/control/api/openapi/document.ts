@@ -31,6 +31,7 @@ const operations: readonly Operation[] = [
     response: shapes.anyObject,
   },
   { method: "get", path: `${of}/status`, summary: "The configuration that every proxy has applied", response: shapes.anyObject },
+  { method: "get", path: `${of}/services`, summary: "Host patterns of the services", response: shapes.services },
   { method: "get", path: `${of}/audit`, summary: "Who did what, newest first", response: shapes.anyObject },
   {
     method: "post",
@@ -89,6 +90,44 @@ const operations: readonly Operation[] = [
     response: shapes.instance,
     access: "session",
   },
+  {
+    method: "get",
+    path: `${of}/instances/{name}/services`,
+    summary: "Host patterns of the services, for the instance itself",
+    response: shapes.services,
+    access: "session",
+  },
+  {
+    method: "post",
+    path: `${of}/instances/{name}/keepalive`,
+    summary: "Keep an instance warm, with 1 % of its share of the traffic",
+    response: shapes.instance,
+  },
+  { method: "post", path: `${of}/instances/{name}/run`, summary: "Give an instance its whole share again", response: shapes.instance },
+  { method: "get", path: `${of}/groups`, summary: "Serving states of all groups", response: shapes.groups },
+  { method: "get", path: `${of}/groups/{name}`, summary: "Serving state of a group", response: shapes.group },
+  {
+    method: "post",
+    path: `${of}/groups/{name}/keepalive`,
+    summary: "Keep all instances of a group warm, those to come too",
+    response: shapes.group,
+  },
+  {
+    method: "post",
+    path: `${of}/groups/{name}/run`,
+    summary: "Give all instances of a group their whole share again",
+    response: shapes.group,
+  },
+  {
+    method: "post",
+    path: `${of}/groupSwitches`,
+    summary: "Let two groups take each other's place; the same again gives the switch that there is",
+    request: shapes.newGroupSwitch,
+    response: shapes.groupSwitch,
+  },
+  { method: "get", path: `${of}/groupSwitches`, summary: "Switches of groups, the oldest first", response: shapes.groupSwitches },
+  { method: "get", path: `${of}/groupSwitches/{name}`, summary: "How far a switch is", response: shapes.groupSwitch },
+  { method: "post", path: `${of}/groupSwitches/{name}/return`, summary: "Go back to what was before", response: shapes.groupSwitch },
 ];
 
 const methods: Readonly<Record<StandardVerb, Operation["method"]>> = {

@@ -18,6 +18,8 @@ export const error = z.looseObject({
   error: z.looseObject({ code: z.int(), message: z.string(), status: z.exactOptional(z.string()) }),
 });
 
+export const services = z.object({ services: z.array(z.string()) });
+
 export const health200 = z.object({ status: z.literal("ok") });
 
 const leaseTerms = {
@@ -105,6 +107,8 @@ export const registered = z.object({
   port: z.exactOptional(port),
 });
 
+const servingState = z.enum(["RUNNING", "KEEPALIVE"]);
+
 export const instance = z.object({
   name: z.string(),
   group: z.string(),
@@ -119,6 +123,7 @@ export const instance = z.object({
   action: z.string(),
   health,
   drained: z.boolean(),
+  servingState,
   connection: z.exactOptional(
     z.object({
       state: z.enum(["CONNECTED", "LOST"]),
@@ -127,8 +132,52 @@ export const instance = z.object({
       address: z.exactOptional(z.string()),
     }),
   ),
+  /** Of one instance alone; never in a list. `cpuSeconds` of the application since its start, `cpuCores` busy between the last two heartbeats. */
+  lastHeartbeat: z.exactOptional(z.object({ at: time, cpuSeconds: z.exactOptional(z.number()), cpuCores: z.exactOptional(z.number()) })),
   cloneSuspected: z.exactOptional(z.object({ at: time, address: z.string() })),
   lastError: z.exactOptional(z.string()),
 });
 
 export const instances = z.object({ instances: z.array(instance) });
+
+/** `others`: instances that were given the other state by themselves; `lastBatch`: instances that were decided on together. */
+export const group = z.object({
+  name: z.string(),
+  groupKey: z.string(),
+  zone: z.string(),
+  servingState,
+  others: z.exactOptional(z.array(z.string())),
+  lastBatch: z.exactOptional(z.object({ decidedAt: time, instances: z.int(), seconds: z.number(), perSecond: z.number() })),
+});
+
+export const groups = z.object({ groups: z.array(group) });
+
+const percent = z.int().check(z.minimum(0), z.maximum(100));
+
+export const newGroupSwitch = z.object({
+  from: z.string(),
+  to: z.string(),
+  capacity: z.exactOptional(z.int().check(z.minimum(1))),
+  stepPercent: z.exactOptional(percent),
+  maxErrorPercent: z.exactOptional(percent),
+  timeoutSec: z.exactOptional(z.int().check(z.minimum(1), z.maximum(86_400))),
+});
+
+const switchedGroup = z.object({ running: z.int(), keptAlive: z.int() });
+
+export const groupSwitch = z.object({
+  name: z.string(),
+  from: z.string(),
+  to: z.string(),
+  state: z.enum(["SWITCHING", "RETURNING", "DONE", "RETURNED"]),
+  capacity: z.int(),
+  stepPercent: percent,
+  maxErrorPercent: percent,
+  startTime: time,
+  endTime: z.exactOptional(time),
+  instances: z.object({ from: switchedGroup, to: switchedGroup }),
+  waits: z.exactOptional(z.string()),
+  reason: z.exactOptional(z.string()),
+});
+
+export const groupSwitches = z.object({ groupSwitches: z.array(groupSwitch) });

@@ -22,6 +22,7 @@ import { perInstanceConfigVerbs } from "./per-instance-configs.ts";
 export const managerVerbs: ReadonlyMap<string, Verb> = new Map<string, Verb>([
   ["resize", { method: "POST", on: "resource", mutates: true, run: resize }],
   ["setInstanceTemplate", { method: "POST", on: "resource", mutates: true, run: setInstanceTemplate }],
+  ["setTargetPools", { method: "POST", on: "resource", mutates: true, run: setTargetPools }],
   ...managedInstanceVerbs,
   ...perInstanceConfigVerbs,
   ["listManagedInstances", { method: "POST", on: "resource", mutates: false, run: listManagedInstances }],
@@ -47,6 +48,18 @@ function setInstanceTemplate(call: Call): Result {
     before,
     input: { ...omit(before.resource, ["versions"]), instanceTemplate: template },
   });
+}
+
+/** Kept, as the field is: there are no target pools here. */
+function setTargetPools(call: Call): Result {
+  const before = changeable(call);
+  const { body } = call.command;
+  const pools = isJsonObject(body) ? body["targetPools"] : undefined;
+  if (pools === undefined || pools === null) throw required("targetPools");
+  if (!Array.isArray(pools) || pools.some((pool) => typeof pool !== "string")) {
+    throw invalid("targetPools", pools, "It must be a list of URLs of target pools.");
+  }
+  return write(call, requireKind("instanceGroupManagers"), { before, input: { ...before.resource, targetPools: pools } });
 }
 
 /** Paged only where the manager asks for it (`listManagedInstancesResults`), as Google does; `maxResults` is otherwise without effect. */

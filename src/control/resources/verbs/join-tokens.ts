@@ -1,4 +1,4 @@
-import { isJsonObject, type Json, type JsonObject } from "#base/json.ts";
+import type { JsonObject } from "#base/json.ts";
 import { randomHex } from "#base/random.ts";
 import { isPublicKey } from "#base/signing.ts";
 import { UserError } from "#base/errors.ts";
@@ -7,6 +7,7 @@ import { defaultTerms, heartbeatIntervalSec } from "#instances/lease/lease.ts";
 import { admit, longestTtlSec, redeem, rememberedMs, type JoinToken } from "../../enrolment/tokens.ts";
 import type { Change } from "../../command.ts";
 import type { StoredResource } from "../../store/store.ts";
+import { objectIn, wholeIn } from "../body-fields.ts";
 import type { Call, Result, Verb } from "../context.ts";
 import { putResource } from "../draft.ts";
 import { alreadyExists, invalid, notFound, required } from "../faults.ts";
@@ -152,17 +153,4 @@ function putToken(call: Call, token: JoinToken, at: { readonly name: string; rea
 function shown({ name, resource }: StoredResource): JsonObject {
   const { group, expiresAtMs, usesLeft, ttlSec, collectAfterSec } = tokenOf(resource);
   return { name, group, expireTime: new Date(expiresAtMs).toISOString(), usesLeft, leaseTtlSec: ttlSec, collectAfterSec };
-}
-
-function objectIn({ command }: Call, field: string): JsonObject {
-  if (isJsonObject(command.body)) return command.body;
-  throw required(field);
-}
-
-function wholeIn(body: JsonObject, field: string, [least, most]: readonly [number, number]): number | undefined {
-  const value: Json | undefined = body[field];
-  if (value === undefined || value === null) return undefined;
-  const number = typeof value === "string" && /^\d{1,9}$/.test(value) ? Number(value) : value;
-  if (typeof number === "number" && Number.isInteger(number) && number >= least && number <= most) return number;
-  throw invalid(field, value, `It must be a whole number from ${least} to ${most}.`);
 }

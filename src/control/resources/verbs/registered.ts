@@ -4,22 +4,27 @@ import { trafficOf } from "#control/compiler/traffic.ts";
 import type { GroupSource } from "#control/compiler/group-source.ts";
 import { membersKey, type InstanceLease } from "#control/compiler/membership.ts";
 import { instances as instanceKind } from "#model/compute/instances.ts";
-import type { GroupReport, InstanceReport } from "#instances/group/spec.ts";
+import type { GroupKey, GroupReport, InstanceReport } from "#instances/group/spec.ts";
+import type { ServingState } from "#instances/switching/switch.ts";
 import type { Change } from "../../command.ts";
 import type { Call, Result, Verb } from "../context.ts";
-import { groupKeyOfManager } from "../derived.ts";
 import { invalid, notFound } from "../faults.ts";
+import { refuseSwitched } from "../group-switches.ts";
+import { healthOf } from "../instance-health.ts";
+import { groupKeys } from "../group-keys.ts";
 import { findGroup, membersOf, putMembers } from "../membership.ts";
-import { setDrained } from "../membership-state.ts";
+import { setDrained, setServingState } from "../membership-state.ts";
 import { keyOf, scopeOf } from "../names.ts";
 import { viewOf } from "../view.ts";
 
-/** Instances of all groups, managed or not: what they are, out of traffic and into it again, and the end of a membership. */
+/** Instances of all groups, managed or not: what they are, out of traffic and into it again, warm or at work, and the end of a membership. */
 export const registeredVerbs: ReadonlyMap<string, Verb> = new Map<string, Verb>([
   ["listRegistered", { method: "GET", on: "collection", mutates: false, run: (call) => ({ answer: { instances: all(call).map(rowOf) } }) }],
   ["getRegistered", { method: "GET", on: "resource", mutates: false, run: (call) => ({ answer: rowOf(one(call)) }) }],
   ["drain", { method: "POST", on: "resource", mutates: true, run: (call) => drain(call, true) }],
   ["undrain", { method: "POST", on: "resource", mutates: true, run: (call) => drain(call, false) }],
+  ["keepalive", { method: "POST", on: "resource", mutates: true, run: (call) => serve(call, "KEEPALIVE") }],
+  ["run", { method: "POST", on: "resource", mutates: true, run: (call) => serve(call, "RUNNING") }],
   ["deregister", { method: "DELETE", on: "resource", mutates: true, run: deregister }],
 ]);
 
@@ -28,29 +33,31 @@ interface Found {
   readonly member: { readonly name: string; readonly address: string; readonly port?: number };
   readonly report: InstanceReport | undefined;
   readonly drained: boolean;
+  readonly servingState: ServingState;
   readonly lease: InstanceLease | undefined;
   readonly networkInterfaces: readonly { readonly networkIP?: string }[] | undefined;
   readonly labels: Readonly<Record<string, string>> | undefined;
 }
 
-function all(call: Call): Found[] {
-  const { store } = call.context;
-  const keys = [
-    ...store.list("instanceGroupManagers").map(({ key }) => groupKeyOfManager(key)),
-    ...store.list("instanceGroups").map(({ key }) => key),
-    ...store.list("networkEndpointGroups").map(({ key }) => key),
-  ];
-  return keys.toSorted().flatMap((key) => {
-    const group = findGroup(call, key);
-    return group ? instancesOf(call, group) : [];
+/** What to look for, where not everything is wanted: agents ask for one of thousands. */
+interface Sought {
+  readonly group?: GroupKey | undefined;
+  readonly name?: string;
+}
+
+function all(call: Call, { group: only, name }: Sought = {}): Found[] {
+  return groupKeys(call).flatMap((key) => {
+    const group = only === undefined || only === key ? findGroup(call, key) : undefined;
+    return group ? instancesOf(call, group, name) : [];
   });
 }
 
-function instancesOf(call: Call, group: GroupSource): Found[] {
+function instancesOf(call: Call, group: GroupSource, name: string | undefined): Found[] {
   const { store } = call.context;
   const report: GroupReport | undefined = store.groupReport(group.key);
-  const reported = new Map((report?.instances ?? []).map((instance) => [instance.name, instance]));
-  const members = group.kind === "managed" ? [...reported.values()] : group.members;
+  const isSought = (one: { readonly name: string }): boolean => name === undefined || one.name === name;
+  const reported = new Map((report?.instances ?? []).filter(isSought).map((instance) => [instance.name, instance]));
+  const members = group.kind === "managed" ? [...reported.values()] : group.members.filter(isSought);
   const part = trafficOf(viewOf(call), group);
   return members.map((member) => {
     const stored = group.kind === "unmanaged" ? store.get(keyOf(scopeOf(group.key), "instances", member.name)) : undefined;
@@ -63,8 +70,8 @@ function instancesOf(call: Call, group: GroupSource): Found[] {
 function one(call: Call): Found {
   const { name = "", project, query } = call.command;
   const { group: wanted } = query;
-  const key = wanted === undefined ? undefined : findGroup(call, wanted)?.key;
-  const found = all(call).filter(({ member, group }) => member.name === name && (wanted === undefined || group.key === key));
+  const group = wanted === undefined ? undefined : findGroup(call, wanted)?.key;
+  const found = wanted === undefined || group !== undefined ? all(call, { group, name }) : [];
   const [first, ...others] = found;
   if (!first) throw notFound(project, wanted === undefined ? `instances/${name}` : `${wanted}/instances/${name}`);
   if (others.length === 0) return first;
@@ -75,6 +82,13 @@ function one(call: Call): Found {
 function drain(call: Call, drained: boolean): Result {
   const { group, member } = one(call);
   const changes: Change[] = setDrained(call, group.key, { name: member.name, drained });
+  return { answer: rowOf(one(call)), changes };
+}
+
+function serve(call: Call, state: ServingState): Result {
+  const { group, member } = one(call);
+  refuseSwitched(call, group.key);
+  const changes = setServingState(call, group.key, { name: member.name, state });
   return { answer: rowOf(one(call)), changes };
 }
 
@@ -103,7 +117,7 @@ function deregister(call: Call): Result {
   return { answer: {}, changes };
 }
 
-function rowOf({ group, member, report, drained, lease, networkInterfaces, labels }: Found): JsonObject {
+function rowOf({ group, member, report, drained, servingState, lease, networkInterfaces, labels }: Found): JsonObject {
   const port = member.port ?? group.namedPorts[0]?.port;
   return {
     name: member.name,
@@ -118,18 +132,11 @@ function rowOf({ group, member, report, drained, lease, networkInterfaces, label
     action: report?.action ?? "NONE",
     health: drained ? "DRAINING" : healthOf(report, lease),
     drained,
+    servingState,
     ...connectionOf(lease),
     ...(report?.id === undefined ? {} : { id: report.id }),
     ...(report?.lastError === undefined ? {} : { lastError: report.lastError }),
   };
-}
-
-/** No probe, no verdict: the proxies take such an instance for healthy, unless its own agent says otherwise. */
-function healthOf(report: InstanceReport | undefined, lease: InstanceLease | undefined): string {
-  if (lease?.report?.healthy === false) return "UNHEALTHY";
-  const states = new Set(Object.values(report?.health ?? {}));
-  const worst = (["UNHEALTHY", "TIMEOUT", "DRAINING", "UNKNOWN"] as const).find((state) => states.has(state));
-  return worst ?? (report ? "HEALTHY" : "UNKNOWN");
 }
 
 function connectionOf(lease: InstanceLease | undefined): JsonObject {

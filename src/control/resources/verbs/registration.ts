@@ -80,7 +80,9 @@ export function putRegistration(
     ...(namedPorts.length > 0 && { namedPorts }),
     ...(leased && { leased }),
   };
-  const joined = putMembers(call, members, [...known.filter(({ instance }) => instance !== key), member]);
+  // In its place: a VM that comes back as what it was changes nothing, and hundreds may come back at once.
+  const listed = present ? known.map((each) => (each === present ? member : each)) : [...known, member];
+  const joined = putMembers(call, members, listed);
   return { changes: [...changes, ...joined], address, id: store.get(key)?.id };
 }
 
@@ -101,13 +103,22 @@ export function registrationOf(call: Call, body: JsonObject, group: GroupSource 
   const namedPorts = namedPortsIn(body["namedPorts"]);
   return {
     group,
-    name: body["name"] ?? `${group.name.slice(0, 50)}-${randomHex(call.context.random, 3)}`,
+    name: body["name"] ?? freeName(call, group),
     networkInterfaces: interfacesIn(body),
     tunnel: tunnelIn(body["tunnel"]),
     port: portIn(body["port"]) ?? namedPorts[0]?.port,
     namedPorts,
     labels: labelsIn(body["labels"]),
   };
+}
+
+/** Random, as Google's of managed instances; six digits are not enough for thousands never to meet. */
+function freeName(call: Call, group: GroupSource): string {
+  const { random, store } = call.context;
+  for (;;) {
+    const name = `${group.name.slice(0, 50)}-${randomHex(random, 3)}`;
+    if (!store.get(instanceKeyOf({ group, name }))) return name;
+  }
 }
 
 function tunnelIn(value: Json | undefined): boolean | undefined {
