@@ -168,10 +168,7 @@ describe("a specification", () => {
       { name: "web-blue", zone: "y", metadata: { ...template.metadata, color: "blue" } },
       { name: "web-plain", zone: "z", metadata: template.metadata },
     ]);
-    expect(bench.last?.instances).toMatchObject([
-      { name: "web-blue", zone: "y", config: 7 },
-      { name: "web-plain", zone: "z" },
-    ]);
+    expect(bench.last?.instances[0]).toMatchObject({ zone: "y", config: 7 });
   });
 
   test.each([
