@@ -43,6 +43,7 @@ const roots = [
   "NetworkEndpointGroupsAttachEndpointsRequest",
   "NetworkEndpointGroupsDetachEndpointsRequest",
   "NetworkEndpointGroupsListEndpointsRequest",
+  "PerInstanceConfig",
   "RegionUrlMapsValidateRequest",
   "ResourceGroupReference",
   "TargetReference",

@@ -279,6 +279,35 @@ describe("@google-cloud/compute", () => {
     expect(Array.isArray(await listOf(managers, "listErrors", manager))).toBe(true);
   });
 
+  it("keeps what single instances are to have", async () => {
+    const managers = clientOf("InstanceGroupManagers");
+    const manager = { project, zone, instanceGroupManager: "managed" };
+    const managed = collections.find((collection) => collection.field === "instanceGroupManager") as Collection;
+    const act = async (verb: string, request: unknown): Promise<void> => {
+      const body = `instanceGroupManagers${verb.charAt(0).toUpperCase()}${verb.slice(1)}ReqResource`;
+      return wait(managed, await invoke(managers, verb, { ...manager, [body]: request }));
+    };
+    const configs = () => listOf<Record<string, unknown>>(managers, "listPerInstanceConfigs", manager);
+    const [{ name } = {}] = await until("an instance", 20_000, async () => {
+      const all = await listOf<Record<string, unknown>>(managers, "listManagedInstances", manager);
+      return all.length === 1 && all[0]?.["currentAction"] === "NONE" && all;
+    });
+    const disks = { data: { autoDelete: "NEVER", mode: "READ_WRITE", source: `zones/${zone}/disks/data` } };
+    await act("updatePerInstanceConfigs", { perInstanceConfigs: [{ name, preservedState: { metadata: { color: "blue" }, disks } }] });
+    const [config] = await configs();
+    expect(config).toMatchObject({ name, status: "UNAPPLIED", preservedState: { metadata: { color: "blue" }, disks } });
+    const patch = { name, fingerprint: config?.["fingerprint"], preservedState: { metadata: { color: "green" } } };
+    await act("patchPerInstanceConfigs", { perInstanceConfigs: [patch] });
+    const request = { instanceGroupManagersPatchPerInstanceConfigsReqResource: { perInstanceConfigs: [patch] } };
+    const stale = await rejectionOf(managers["patchPerInstanceConfigs"]?.({ ...manager, ...request }) ?? Promise.resolve());
+    expect([stale.code, stale.message.includes("conditionNotMet")]).toEqual([412, true]);
+    expect(await invoke(managers, "get", manager)).toMatchObject({
+      status: { stateful: { hasStatefulConfig: true, perInstanceConfigs: { allEffective: false } } },
+    });
+    await act("deletePerInstanceConfigs", { names: [name] });
+    expect(await configs()).toEqual([]);
+  });
+
   it("validates a URL map, asks for health, reads zones and regions", async () => {
     const maps = clientOf("UrlMaps");
     const resource = {

@@ -161,7 +161,7 @@ function endpointsOf(context: Context, { service, choice }: Omit<Service, "where
     instance: instance.name,
     address: instance.address,
     port: ownNamedPort(source, instance.name, service.portName) ?? instance.port ?? port,
-    zone: source.zone,
+    zone: instance.zone ?? source.zone,
     // What the agent found is known before the first probe, and where there is none.
     health: lease?.report?.healthy === false ? "UNHEALTHY" : healthOf(instance, probes),
     ...facts(instance),

@@ -14,6 +14,7 @@ import {
   type InstanceGroupMembers,
 } from "./membership.ts";
 import { groupCollections, resolve, scopeOf, shortName } from "./references.ts";
+import { zoneOf, zonesOf } from "./spread.ts";
 import { collectionOf, read, type ResourceView } from "./view.ts";
 
 /** What an instance is told to listen on when its group names no port: `PORT` in its environment. */
@@ -21,6 +22,7 @@ const unnamedPort = 8080;
 
 interface Common {
   readonly key: string;
+  /** Of a regional group the first one: that of each instance is in its report. */
   readonly zone: string;
   readonly name: string;
   readonly namedPorts: readonly { readonly name: string; readonly port: number }[];
@@ -51,17 +53,14 @@ export function groupSource(view: ResourceView, key: string): GroupSource | unde
     return { ...common, kind: "endpoints", internet, namedPorts: [], members: endpointMembers(view, { scope, name, group }) };
   }
   const manager = read(view, instanceGroupManagers, `${scope}/instanceGroupManagers/${name}`);
-  if (manager) return { ...common, kind: "managed", manager, namedPorts: namedPorts(manager.namedPorts) };
+  if (manager) {
+    const [zone = common.zone] = zonesOf(scope, manager);
+    return { ...common, zone, kind: "managed", manager, namedPorts: namedPorts(manager.namedPorts) };
+  }
   const group = read(view, instanceGroups, key);
   if (!group) return undefined;
   const stored = view.get(membersKey(scope, name)) as InstanceGroupMembers | undefined;
   return { ...common, kind: "unmanaged", members: stored?.members ?? [], namedPorts: namedPorts(group.namedPorts) };
-}
-
-/** `regions/r` counts as its first zone. */
-export function zoneOf(scope: string): string {
-  const place = shortName(scope);
-  return scope.startsWith("regions/") ? `${place}-a` : place;
 }
 
 /**

@@ -6,7 +6,7 @@ import { instanceGroupManagers, type InstanceGroupManager } from "#model/compute
 import { autoscalerOf, autoscalingSpec, managerOf, type ServiceOfGroup } from "./autoscaling.ts";
 import { groupKeyOf, groupSource, type GroupSource } from "./group-source.ts";
 import { managedSpec, templatesOf } from "./managed-group.ts";
-import { endpointsCollection, intentsCollection, membersCollection } from "./membership.ts";
+import { configsCollection, endpointsCollection, intentsCollection, membersCollection } from "./membership.ts";
 import { backendProbes, probe } from "./probes.ts";
 import { resolve, scopeOf, shortName } from "./references.ts";
 import { collectionOf, read, recordingView, type RecordingView, type ResourceView } from "./view.ts";
@@ -97,6 +97,7 @@ function groupsTouchedBy(view: ResourceView, key: string): GroupKey[] {
     case "instanceGroupManagers":
     case membersCollection:
     case intentsCollection:
+    case configsCollection:
       return groupIn("instanceGroups");
     case "networkEndpointGroups":
     case endpointsCollection:

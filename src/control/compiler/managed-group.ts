@@ -1,10 +1,12 @@
 /** What a group is told of its manager: versions, how they are rolled out, how instances are repaired, what is asked of single ones. */
-import type { GroupSpec, ProbeSpec, RepairSpec, TemplateSpec, UpdateAction, UpdateSpec } from "#instances/group/spec.ts";
+import type { GroupSpec, InstanceConfig, ProbeSpec, RepairSpec, TemplateSpec, UpdateAction, UpdateSpec } from "#instances/group/spec.ts";
+import { isJsonObject } from "#base/json.ts";
 import type { InstanceGroupManager } from "#model/compute/instance-group-managers.ts";
 import { instanceTemplates } from "#model/compute/instance-templates.ts";
 import type { GroupSource } from "./group-source.ts";
-import { intentsKey, type GroupIntents } from "./membership.ts";
+import { configsKey, intentsKey, type GroupIntents, type InstanceConfigs } from "./membership.ts";
 import { resolve, scopeOf, shortName } from "./references.ts";
+import { spreadOf, zonesOf } from "./spread.ts";
 import { read, type ResourceView } from "./view.ts";
 
 type Managed = NonNullable<GroupSpec["managed"]>;
@@ -30,8 +32,31 @@ export function managedSpec(view: ResourceView, source: GroupSource & { kind: "m
     update: updateSpec(manager, scopeOf(key)),
     ...(healing ? { autoHealing: { probeId: healing.id, initialDelayMs } } : {}),
     repair: repairSpec(manager),
+    ...spreadOf(scopeOf(key), manager),
+    ...configsOf(view, configsKey(scopeOf(key), name)),
+    ...(isStateful(manager) && { stateful: true }),
     ...(intents.length > 0 && { intents }),
   };
+}
+
+/** Per-instance configs, as far as they reach an instance. */
+function configsOf(view: ResourceView, key: string): Pick<Managed, "configs"> {
+  const stored = (view.get(key) as InstanceConfigs | undefined)?.configs ?? [];
+  const wanted = new Map(stored.map((config) => [config.name, config]));
+  const configs = [...wanted.values()].flatMap(({ name, revision, preservedState, deleted }): [string, InstanceConfig][] =>
+    deleted ? [] : [[name, { revision, metadata: textsOf(preservedState["metadata"]) }]],
+  );
+  return configs.length > 0 ? { configs: Object.fromEntries(configs) } : {};
+}
+
+function textsOf(map: unknown): Record<string, string> {
+  if (!isJsonObject(map)) return {};
+  return Object.fromEntries(Object.entries(map).flatMap(([name, value]) => (typeof value === "string" ? [[name, value]] : [])));
+}
+
+/** Whether all instances keep what they have. */
+export function isStateful({ statefulPolicy }: InstanceGroupManager): boolean {
+  return statefulPolicy?.preservedState !== undefined;
 }
 
 type Version = NonNullable<InstanceGroupManager["versions"]>[number];
@@ -57,17 +82,14 @@ export function countOf(count: Count, of: number): number {
   return count?.percent === undefined ? (count?.fixed ?? 0) : Math.round((count.percent / 100) * of);
 }
 
-/** A regional group without a list of zones has three. */
-const zonesOfRegion = 3;
-
 /**
  * Google's defaults: as many more, and as many fewer, as there are zones. Instances that keep what they have (`statefulPolicy`) keep their
  * names, so that none is made beside them.
  */
 export function updateSpec(manager: InstanceGroupManager, scope: string): UpdateSpec {
-  const { updatePolicy = {}, targetSize = 0, distributionPolicy, statefulPolicy } = manager;
-  const zones = scope.startsWith("regions/") ? (distributionPolicy?.zones?.length ?? zonesOfRegion) : 1;
-  const recreates = updatePolicy.replacementMethod === "RECREATE" || statefulPolicy?.preservedState !== undefined;
+  const { updatePolicy = {}, targetSize = 0 } = manager;
+  const zones = zonesOf(scope, manager).length;
+  const recreates = updatePolicy.replacementMethod === "RECREATE" || isStateful(manager);
   const maxSurge = recreates ? 0 : updatePolicy.maxSurge ? countOf(updatePolicy.maxSurge, targetSize) : zones;
   const mostDisruptive = actionOf(updatePolicy.mostDisruptiveAllowedAction);
   const maxUnavailable = updatePolicy.maxUnavailable ? countOf(updatePolicy.maxUnavailable, targetSize) : zones;

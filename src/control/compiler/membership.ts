@@ -2,6 +2,7 @@
  * Who belongs to a group that nobody manages, as the API stores it: one resource of an internal collection beside each group,
  * written by `addInstances`, `removeInstances`, `attachNetworkEndpoints` and `detachNetworkEndpoints`, read by the compiler.
  */
+import type { JsonObject } from "#base/json.ts";
 import type { GroupKey, Intent } from "#instances/group/spec.ts";
 import type { LeaseReport, LeaseTerms } from "#instances/lease/lease.ts";
 
@@ -94,6 +95,32 @@ export const intentsCollection = "instanceGroupIntents";
 
 export function intentsKey(scope: string, manager: string): string {
   return `${scope}/${intentsCollection}/${manager}`;
+}
+
+/** A per-instance config as it was given. */
+export interface StoredConfig {
+  /** Of the instance. */
+  readonly name: string;
+  /** Of the project, when it was written. */
+  readonly revision: number;
+  /** Google's `PreservedState`. */
+  readonly preservedState: JsonObject;
+  /** From here on there is none. */
+  readonly deleted?: true;
+}
+
+/**
+ * Per-instance configs of a manager. The last of a name is the one that is wanted; one before it is there while an instance may have it.
+ * Stored at `configsKey(scope, manager)`.
+ */
+export interface InstanceConfigs {
+  readonly configs: readonly StoredConfig[];
+}
+
+export const configsCollection = "perInstanceConfigs";
+
+export function configsKey(scope: string, manager: string): string {
+  return `${scope}/${configsCollection}/${manager}`;
 }
 
 export const membersCollection = "instanceGroupMembers";

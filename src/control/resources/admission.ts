@@ -13,6 +13,7 @@ import type { Call } from "./context.ts";
 import { groupKeyOfManager, managerKeyOf } from "./derived.ts";
 import { invalidFault } from "./faults.ts";
 import { pathOf, scopeOf } from "./names.ts";
+import { regionalFaults } from "./regional-managers.ts";
 import { viewOf } from "./view.ts";
 
 interface Made {
@@ -30,7 +31,7 @@ const rules: Readonly<Record<string, Rule>> = {
   grpcRoutes: uniqueHostnames,
   instances: reachableAddresses,
   instanceGroups: (call, { key }) => [...zonal(key), ...taken(call, managerKeyOf(key))],
-  instanceGroupManagers: (call, { key }) => taken(call, groupKeyOfManager(key)),
+  instanceGroupManagers: (call, made) => [...regionalFaults(made), ...taken(call, groupKeyOfManager(made.key))],
 };
 
 /** All faults that these rules find. */

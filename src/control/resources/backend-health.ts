@@ -40,7 +40,7 @@ export function groupHealth(call: Call, service: StoredResource, group: GroupSou
   const port = servingPort(group, backend.portName);
   const instances = call.context.store.groupReport(group.key)?.instances ?? [];
   return instances.map((instance) => ({
-    ...(group.kind === "endpoints" ? {} : { instance: computeLink(call.command.project, instanceKey(group.key, instance.name)) }),
+    ...(group.kind === "endpoints" ? {} : { instance: computeLink(call.command.project, instanceKey(group.key, instance)) }),
     ipAddress: instance.address,
     port: instance.port ?? port,
     healthState: worst(call, group, { instance, probes }) === "HEALTHY" ? "HEALTHY" : "UNHEALTHY",

@@ -1,5 +1,5 @@
 import type { InstanceReport } from "#instances/group/spec.ts";
-import { zoneOf } from "#control/compiler/group-source.ts";
+import { zoneOf } from "#control/compiler/spread.ts";
 import type { ResourceKey, Store, StoredResource } from "../store/store.ts";
 import { computeLink, keyOf, nameOf, scopeOf } from "./names.ts";
 
@@ -42,9 +42,9 @@ export function groupKeyOfManager(managerKey: ResourceKey): ResourceKey {
   return keyOf(scopeOf(managerKey), "instanceGroups", nameOf(managerKey));
 }
 
-/** Where an instance of a group lives; a regional group's instances are in its region's first zone. */
-export function instanceKey(groupKey: ResourceKey, instance: string): ResourceKey {
-  return keyOf(`zones/${zoneOf(scopeOf(groupKey))}`, "instances", instance);
+/** Where an instance of a group lives. */
+export function instanceKey(groupKey: ResourceKey, { name, zone }: Pick<InstanceReport, "name" | "zone">): ResourceKey {
+  return keyOf(`zones/${zone ?? zoneOf(scopeOf(groupKey))}`, "instances", name);
 }
 
 function groupOf(manager: StoredResource): StoredResource {
@@ -73,7 +73,7 @@ function derivedInstances(store: Store, project: string): StoredResource[] {
 
 function instanceOf(groupKey: ResourceKey, report: InstanceReport, createdBy: string): StoredResource {
   return {
-    key: instanceKey(groupKey, report.name),
+    key: instanceKey(groupKey, report),
     collection: "instances",
     name: report.name,
     id: report.id,

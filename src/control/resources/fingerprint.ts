@@ -8,7 +8,12 @@ import type { StoredResource } from "../store/store.ts";
  * resource, so it stands for the content. URL-safe, as Google's are: gcloud sends back no other alphabet.
  */
 export function fingerprintOf(stored: StoredResource): string {
-  return urlSafe(btoa(String.fromCharCode(...fnv1a64(`${stored.key}#${stored.id}#${stored.revision}`))));
+  return fingerprintText(`${stored.key}#${stored.id}#${stored.revision}`);
+}
+
+/** The fingerprint of what a text names. */
+export function fingerprintText(text: string): string {
+  return urlSafe(btoa(String.fromCharCode(...fnv1a64(text))));
 }
 
 /**
@@ -17,9 +22,14 @@ export function fingerprintOf(stored: StoredResource): string {
  */
 export function checkFingerprint(body: Json | undefined, stored: StoredResource, field = "fingerprint"): void {
   const given = isJsonObject(body) && Object.hasOwn(body, field) ? body[field] : undefined;
+  requireFingerprint(given, fingerprintOf(stored), `resource.${field}`);
+}
+
+/** The same for a fingerprint by itself; `field` says where it was given. */
+export function requireFingerprint(given: Json | undefined, present: string, field: string): void {
   if (given === undefined || given === null || given === "") return;
-  if (typeof given === "string" && urlSafe(given) === fingerprintOf(stored)) return;
-  throw new UserError({ code: "conditionNotMet", message: "Invalid fingerprint.", field: `resource.${field}` });
+  if (typeof given === "string" && urlSafe(given) === present) return;
+  throw new UserError({ code: "conditionNotMet", message: "Invalid fingerprint.", field });
 }
 
 function urlSafe(base64: string): string {

@@ -33,6 +33,13 @@ export function areIntentsDone(call: Call, manager: StoredResource, done: number
   return intentsOf(call, keyOfIntents(manager.key, manager.name)).lastId <= done;
 }
 
+/** Names of the instances that the group has been asked to make and has not begun with. */
+export function namesToCome(call: Call, manager: StoredResource): ReadonlySet<string> {
+  const done = call.context.store.groupReport(groupKeyOfManager(manager.key))?.intentsDone ?? 0;
+  const { intents } = intentsOf(call, keyOfIntents(manager.key, manager.name));
+  return new Set(intents.flatMap((intent) => (intent.kind === "create" && intent.id > done ? intent.names : [])));
+}
+
 export function keyOfIntents(managerKey: ResourceKey, name: string): ResourceKey {
   return intentsKey(scopeOf(managerKey), name);
 }

@@ -1,14 +1,17 @@
 import type { Json, JsonObject } from "#base/json.ts";
 import type { CurrentAction, GroupReport, InstanceReport } from "#instances/group/spec.ts";
 import { autoscalerOf } from "#control/compiler/autoscaling.ts";
-import { countOf, templateOf, updateSpec } from "#control/compiler/managed-group.ts";
+import { countOf, isStateful, templateOf, updateSpec } from "#control/compiler/managed-group.ts";
 import { resolve } from "#control/compiler/references.ts";
+import { isRegional } from "#control/compiler/spread.ts";
 import { instanceGroupManagers, type InstanceGroupManager } from "#model/compute/instance-group-managers.ts";
 import type { StoredResource } from "../store/store.ts";
 import type { Call } from "./context.ts";
 import { groupKeyOfManager } from "./derived.ts";
+import { configStates } from "./instance-configs.ts";
 import { areIntentsDone } from "./intents.ts";
 import { computeLink, nameOf, scopeOf } from "./names.ts";
+import { distributionOf } from "./regional-managers.ts";
 import { viewOf } from "./view.ts";
 
 /** What an instance group manager answers beyond what was given: its group, its versions, and how far its instances have come. */
@@ -21,17 +24,25 @@ export function managerStatus(call: Call, manager: StoredResource): JsonObject {
   return {
     ...versionsOf(wanted, size),
     ...updatePolicyOf(wanted, scopeOf(manager.key)),
+    ...distributionOf(call, manager),
     instanceGroup: computeLink(project, groupKey),
     targetSize: size,
     currentActions: actionsOf(report, size),
     status: {
       isStable: isStable(report, size) && areIntentsDone(call, manager, report?.intentsDone ?? 0),
       versionTarget: { isReached: isOnVersion(call, wanted, report) },
-      stateful: { hasStatefulConfig: wanted.statefulPolicy?.preservedState !== undefined, perInstanceConfigs: { allEffective: true } },
+      stateful: statefulOf(call, manager),
       allInstancesConfig: { effective: wanted.allInstancesConfig === undefined || (report?.outdated ?? 0) === 0 },
       ...autoscalerLink(call, manager),
     },
   };
+}
+
+/** Google: a config that is deleted makes a group stateful no more, and counts as not effective until its instance has let go of it. */
+function statefulOf(call: Call, manager: StoredResource): JsonObject {
+  const states = [...configStates(call, manager).values()];
+  const hasStatefulConfig = isStateful(instanceGroupManagers.read(manager.resource)) || states.some(({ config }) => !config.deleted);
+  return { hasStatefulConfig, perInstanceConfigs: { allEffective: states.every(({ status }) => status === "EFFECTIVE") } };
 }
 
 function autoscalerLink(call: Call, { key }: StoredResource): JsonObject {
@@ -63,6 +74,7 @@ function updatePolicyOf(manager: InstanceGroupManager, scope: string): JsonObjec
   if (!updatePolicy) return {};
   const { maxSurge, maxUnavailable } = updateSpec(manager, scope);
   const counted = {
+    ...(isRegional(scope) && { instanceRedistributionType: "PROACTIVE" }),
     ...updatePolicy,
     maxSurge: { ...updatePolicy.maxSurge, calculated: maxSurge },
     maxUnavailable: { ...updatePolicy.maxUnavailable, calculated: maxUnavailable },

@@ -1,5 +1,5 @@
 import { UserError } from "#base/errors.ts";
-import { endpointsCollection, endpointsKey, membersCollection, membersKey } from "#control/compiler/membership.ts";
+import { configsKey, endpointsCollection, endpointsKey, membersCollection, membersKey } from "#control/compiler/membership.ts";
 import type { Kind } from "#model/kind.ts";
 import type { Change } from "../command.ts";
 import type { ResourceKey, StoredResource } from "../store/store.ts";
@@ -23,7 +23,10 @@ export function remove(call: Call, kind: Kind, before: StoredResource): Result {
   if (kind.collection === "instances") changes.push(...leaveGroups(call, before.key));
   drop(before.key);
   const scope = scopeOf(before.key);
-  if (kind.collection === "instanceGroupManagers") drop(keyOfIntents(before.key, before.name));
+  if (kind.collection === "instanceGroupManagers") {
+    drop(keyOfIntents(before.key, before.name));
+    drop(configsKey(scope, before.name));
+  }
   if (kind.collection === "instanceGroups") drop(membersKey(scope, before.name));
   if (kind.collection === "networkEndpointGroups") drop(endpointsKey(scope, before.name));
   for (const groupKey of groupKeysOf(kind, before.key)) {

@@ -69,7 +69,7 @@ function attributesOf(instance: FleetInstance): Record<string, string> {
   const number = projectNumber(instance.project);
   const template = instance.template.split("/").at(-1) ?? instance.template;
   return {
-    "created-by": `projects/${number}/zones/${instance.zone}/instanceGroupManagers/${instance.groupName}`,
+    "created-by": `projects/${number}/${instance.group.replace("/instanceGroups/", "/instanceGroupManagers/")}`,
     "instance-template": `projects/${number}/global/instanceTemplates/${template}`,
     ...instance.metadata,
   };

@@ -1,3 +1,4 @@
+import { configured, withConfig } from "../rollout/configs.ts";
 import { drained } from "../rollout/moves.ts";
 import { replace } from "./facts.ts";
 import { act, countInFlight, fleetKey, isManaged, put, remove, wakeBy } from "./state.ts";
@@ -33,8 +34,9 @@ function create(draft: Draft, instance: Instance, phase: Extract<Phase, { is: "c
   if (!draft.hasFleet || !template) return;
   if (phase.dueAtMs > draft.now) return wakeBy(draft, phase.dueAtMs);
   if (countInFlight(draft, "fleet") >= mostFleetCalls) return;
-  if (!phase.started) put(draft, { ...instance, phase: { ...phase, started: true } });
-  act(draft, { kind: "create", key: fleetKey(instance.id), instance, template });
+  const made = phase.started ? instance : { ...configured(draft, instance), phase: { ...phase, started: true } };
+  if (made !== instance) put(draft, made);
+  act(draft, { kind: "create", key: fleetKey(made.id), instance: made, template: withConfig(template, made.config) });
 }
 
 /**

@@ -32,6 +32,7 @@ function describeInstance(state: GroupState, instance: Instance): InstanceReport
   return {
     name: instance.name,
     id: instance.id,
+    ...(instance.zone === undefined ? {} : { zone: instance.zone }),
     address: instance.address,
     ...(instance.port === undefined ? {} : { port: instance.port }),
     ...shownPhase(instance),
@@ -39,6 +40,7 @@ function describeInstance(state: GroupState, instance: Instance): InstanceReport
     health: shownHealth(state, instance),
     ...healthySince(state, instance),
     createdAtMs: instance.createdAtMs,
+    ...(instance.config && { config: instance.config.revision }),
     ...(instance.lastError === undefined ? {} : { lastError: instance.lastError }),
   };
 }

@@ -58,6 +58,24 @@ export interface RepairSpec {
   readonly updates: boolean;
 }
 
+/** Google's `distributionPolicy`. */
+export interface SpreadSpec {
+  /** One at least, each once. */
+  readonly zones: readonly string[];
+  /** All instances are to be in one of them; otherwise in all, evenly. */
+  readonly singleZone: boolean;
+  /** Whether instances are moved when the numbers of the zones differ by more than one. */
+  readonly redistributes: boolean;
+}
+
+/** What one instance has beyond its template, and keeps (Google's per-instance config). */
+export interface InstanceConfig {
+  /** Another with each change, in all of the project. */
+  readonly revision: number;
+  /** Stands before the template's. */
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
 /** What a verb of the manager asks of single instances. */
 export type Intent = { readonly id: number } & (
   | { readonly kind: "recreate" | "delete" | "abandon" | "create" | "stop" | "suspend" | "start"; readonly names: readonly string[] }
@@ -104,6 +122,12 @@ export interface GroupSpec {
     readonly autoscaling?: AutoscalingSpec;
     /** Absent: Google's defaults, REPAIR and an unchanged version. */
     readonly repair?: RepairSpec;
+    /** Of a regional group: how its instances are spread over zones. */
+    readonly spread?: SpreadSpec;
+    /** By name of the instance. Taken on when the instance is made, started again, or updated by a verb. */
+    readonly configs?: Readonly<Record<string, InstanceConfig>>;
+    /** Every instance has something to keep (Google's `statefulPolicy`). */
+    readonly stateful?: boolean;
     /** What was asked of single instances, oldest first; each is carried out once, by its id. */
     readonly intents?: readonly Intent[];
   };
@@ -142,6 +166,8 @@ export interface InstanceReport {
   readonly name: string;
   /** Decimal, unique for ever: identity is group + id, never an address. */
   readonly id: string;
+  /** Of a regional group's instance; absent: the zone of the group. */
+  readonly zone?: string;
   /** Empty until the instance has been made. */
   readonly address: string;
   readonly port?: number;
@@ -154,6 +180,8 @@ export interface InstanceReport {
   /** By `ProbeSpec.id`, of those whose health is HEALTHY: since when. */
   readonly healthySinceMs?: Readonly<Record<string, number>>;
   readonly createdAtMs: number;
+  /** `InstanceConfig.revision` of the config that it has; absent: none. */
+  readonly config?: number;
   readonly lastError?: string;
 }
 

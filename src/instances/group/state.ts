@@ -4,7 +4,7 @@ import type { FleetState } from "../fleet.ts";
 import type { ProbeOutcome, ProbeRecord } from "../health/plan.ts";
 import { noScaling, type ScalingState } from "../scale/plan.ts";
 import type { Signals } from "../scale/spec.ts";
-import type { CreationReport, GroupSpec, HealthState, ProbeSpec, TemplateSpec } from "./spec.ts";
+import type { CreationReport, GroupSpec, HealthState, InstanceConfig, ProbeSpec, TemplateSpec } from "./spec.ts";
 
 /** The planner's vocabulary: what a group knows, the facts that change it, and the actions that follow. */
 
@@ -65,11 +65,15 @@ export interface Instance {
   readonly id: string;
   readonly createdAtMs: number;
   readonly phase: Phase;
+  /** Absent: the zone of the group. */
+  readonly zone?: string;
   /** Empty until the fleet has answered. */
   readonly address: string;
   readonly port?: number;
   /** Which of the group's templates it was made from; absent for members that nobody manages. */
   readonly templateRevision?: number;
+  /** The config that it has, which may differ from the one that is wanted. */
+  readonly config?: InstanceConfig;
   /** By `ProbeSpec.id`; absent means UNKNOWN. */
   readonly health: Readonly<Record<string, HealthState>>;
   /** By `ProbeSpec.id`: when its health last became HEALTHY. */
@@ -293,6 +297,11 @@ export function countInFlight(draft: Draft, word: "fleet" | "probe"): number {
   let count = 0;
   for (const key of draft.inFlight) if (key.startsWith(`${word} `)) count++;
   return count;
+}
+
+/** The zone of an instance; a zonal group has one. */
+export function zoneOf({ spec }: Pick<GroupState, "spec">, { zone }: Instance): string {
+  return zone ?? spec.zone;
 }
 
 /** Whether the group makes and ends this instance itself. */

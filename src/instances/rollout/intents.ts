@@ -1,9 +1,13 @@
 import type { Intent } from "../group/spec.ts";
 import { isStaying, put } from "../group/state.ts";
 import type { Draft, Instance } from "../group/state.ts";
+import { actionFor } from "./actions.ts";
+import { actionToConfigure, configured, isConfigPending } from "./configs.ts";
 import { again, halt, leave } from "./moves.ts";
-import { grow, inOrderOfLoss, managedOf, nextRevision, outdatedOf, revisionFor } from "./plan.ts";
+import { inOrderOfLoss } from "./order.ts";
+import { grow, managedOf, nextRevision, revisionFor } from "./plan.ts";
 import { differenceOf, versionsOf } from "./versions.ts";
+import { zonesToFill } from "./zones.ts";
 
 /**
  * What the verbs of a manager ask of single instances. The specification carries them until they are carried out, each once, by its id, so
@@ -23,7 +27,9 @@ export function planIntents(draft: Draft): void {
 function carryOut(draft: Draft, intent: Intent): void {
   if (intent.kind === "update") return updateNow(draft, intent);
   if (intent.kind === "create") {
-    for (const name of intent.names) if (!draft.instances.has(name)) grow(draft, nextRevision(draft), name);
+    const nextZone = zonesToFill(draft);
+    const names = intent.names.filter((name) => !draft.instances.has(name));
+    for (const name of names) grow(draft, { revision: nextRevision(draft), zone: nextZone(), name });
     return;
   }
   for (const instance of managedOf(draft, intent.names)) steps[intent.kind](draft, instance);
@@ -57,14 +63,22 @@ function isHalted({ phase }: Instance): boolean {
   return phase.is === "halted" || phase.is === "halting";
 }
 
-/** Google's `applyUpdatesToInstances`: those named that do not have the version that they are to have, at once. */
-function updateNow(draft: Draft, { names, minimalAction, mostDisruptive }: Extract<Intent, { kind: "update" }>): void {
-  const difference = differenceOf(versionsOf(draft), inOrderOfLoss(draft));
+/** Google's `applyUpdatesToInstances`: those named that do not have the version or the config that they are to have, at once. */
+function updateNow(draft: Draft, { names, ...bounds }: Extract<Intent, { kind: "update" }>): void {
+  const staying = inOrderOfLoss(draft);
+  const difference = differenceOf(versionsOf(draft), staying);
+  const missing = [...difference.missing];
+  const surplus = new Set(difference.surplus);
   const meant = names && new Set(names);
-  const chosen = { ...difference, surplus: difference.surplus.filter(({ name }) => meant?.has(name) ?? true) };
-  for (const [index, { instance, action }] of outdatedOf(draft, chosen, { minimalAction, mostDisruptive }).entries()) {
-    const revision = difference.missing[index] ?? nextRevision(draft);
-    if (action === "NONE" || action === "REFRESH") put(draft, { ...instance, templateRevision: revision });
+  for (const instance of staying.filter(({ name }) => meant?.has(name) ?? true)) {
+    const other = surplus.has(instance) ? missing[0] : undefined;
+    if (other === undefined && !isConfigPending(draft, instance)) continue;
+    const revision = other ?? instance.templateRevision ?? 0;
+    const to = draft.templates.get(revision);
+    const action = to && actionFor(actionToConfigure(draft, instance, to), bounds);
+    if (action === undefined) continue;
+    if (other !== undefined) missing.shift();
+    if (action === "NONE" || action === "REFRESH") put(draft, { ...configured(draft, instance), templateRevision: revision });
     else again(draft, instance, { revision, restarts: action === "RESTART" });
   }
 }

@@ -3,12 +3,17 @@ import type { Afterwards, Draft, Instance, Phase } from "../group/state.ts";
 
 /** The first step of whatever takes an instance out of traffic: one that runs is drained, one that takes no requests is not waited for. */
 
-/** It goes for good. */
+/** It goes for good; one that is being drained already is drained to the end. */
 export function leave(draft: Draft, instance: Instance, { byUpdate = false } = {}): void {
   const why = byUpdate ? { byUpdate } : {};
-  const drains = instance.phase.is === "running";
-  const phase: Phase = drains ? { is: "draining", sinceMs: draft.now, ...why } : { is: "ending", dueAtMs: draft.now, ...why };
-  put(draft, { ...instance, phase });
+  put(draft, { ...instance, phase: { ...wayOut(instance.phase, draft.now), ...why } });
+}
+
+function wayOut(phase: Phase, now: number): Extract<Phase, { is: "draining" | "ending" }> {
+  if (phase.is === "running") return { is: "draining", sinceMs: now };
+  if (phase.is !== "draining") return { is: "ending", dueAtMs: now };
+  const { then: _then, ...draining } = phase;
+  return draining;
 }
 
 /** It is made again from a revision under its name; `restarts`: as the same VM. */

@@ -3,8 +3,11 @@ import type { GroupSpec, UpdateAction, UpdateSpec } from "../group/spec.ts";
 import { isManaged, isStaying, put, revisionOf } from "../group/state.ts";
 import type { Draft, Instance } from "../group/state.ts";
 import { actionFor, neededAction } from "./actions.ts";
+import { isStateful, withConfig } from "./configs.ts";
 import { again, leave } from "./moves.ts";
-import { type Difference, differenceOf, isAvailable, isReached, versionsOf } from "./versions.ts";
+import { inOrderOfLoss } from "./order.ts";
+import { type Difference, differenceOf, isAvailable, isReached, type Version, versionsOf } from "./versions.ts";
+import { misplacedOf, zonesToFill } from "./zones.ts";
 
 /** Brings a managed group to its size and its versions: who is made, who goes, and who is updated where it is. */
 
@@ -21,9 +24,11 @@ const opportunistic: UpdateSpec = {
 };
 
 /** An instance that is to become another version, and how. */
-export interface Outdated {
+interface Outdated {
   readonly instance: Instance;
   readonly action: UpdateAction;
+  /** It stays under its name; otherwise another is made beside it and takes its place. */
+  readonly inPlace: boolean;
 }
 
 /** A group that is managed no longer keeps none of its instances. */
@@ -39,32 +44,29 @@ function planManaged(draft: Draft, managed: Managed): void {
   const versions = versionsOf(draft);
   // Most steps take in a probe with the expected result, of a group that has what it is to have: these order nothing.
   const present = [...draft.instances.values()].filter(isStaying);
-  if (isReached(versions, present)) return noteGood(draft, managed, present);
+  const misplaced = new Set(misplacedOf(draft));
+  if (misplaced.size === 0 && isReached(versions, present)) return noteGood(draft, managed, present);
   const update = managed.update ?? opportunistic;
   const staying = inOrderOfLoss(draft);
-  const difference = differenceOf(versions, staying);
-  const outdated = update.type === "PROACTIVE" ? outdatedOf(draft, difference, update).map((one) => withoutGap(one, update)) : [];
-  const replaced = update.method === "SUBSTITUTE" ? outdated.filter(({ action }) => action === "REPLACE") : [];
-  // Whose place is taken already, by what was made beside them or because the group has become smaller.
-  const superseded =
-    update.type === "PROACTIVE" && update.method === "SUBSTITUTE" ? difference.surplus.slice(difference.missing.length) : [];
+  const updating = { difference: differenceWithout(misplaced, versions, staying), update, misplaced };
+  const { difference } = updating;
+  const superseded = supersededOf(draft, updating);
+  const outdated = outdatedOf(draft, updating, superseded);
+  const replaced = outdated.filter(({ inPlace }) => !inPlace);
   const going = [...replaced.map(({ instance }) => instance), ...superseded];
-  const over = staying.length - managed.targetSize - (going.length > 0 ? update.maxSurge : 0);
-  if (over > 0) {
-    for (const victim of staying.slice(0, over)) leave(draft, victim);
-    // What is wanted of those that are left depends on who they are.
-    return planManaged(draft, managed);
-  }
-  const missing = [...difference.missing];
   const room = new Room(draft, { update, staying, size: managed.targetSize });
-  for (const { instance, action } of outdated) {
-    if (action === "REPLACE" && update.method === "SUBSTITUTE") continue;
+  const over = staying.length - managed.targetSize;
+  if (shrink(draft, { staying, over, surge: update.maxSurge, isUpdating: going.length > 0, room })) return planManaged(draft, managed);
+  const missing = [...difference.missing];
+  for (const { instance, action } of outdated.filter(({ inPlace }) => inPlace)) {
     if (action === "NONE" || action === "REFRESH") put(draft, { ...instance, templateRevision: missing.shift() ?? 0 });
     else if (room.take(instance)) again(draft, instance, { revision: missing.shift() ?? 0, restarts: action === "RESTART" });
   }
   const wanted = Math.max(0, managed.targetSize - staying.length) + replaced.length;
   const allowed = managed.targetSize + update.maxSurge - staying.length - leavingByUpdate(draft);
-  for (let made = 0; made < Math.min(wanted, allowed) && missing.length > 0; made++) grow(draft, missing.shift() ?? 0);
+  const count = Math.min(wanted, allowed, missing.length);
+  const nextZone = count > 0 ? zonesToFill(draft) : undefined;
+  for (let made = 0; made < count; made++) grow(draft, { revision: missing.shift() ?? 0, zone: nextZone?.() });
   for (const instance of going) {
     // One that serves nobody, and whose place is taken, is missed by nobody.
     const isIdle = superseded.includes(instance) && !isAvailable(draft, instance);
@@ -72,24 +74,71 @@ function planManaged(draft: Draft, managed: Managed): void {
   }
 }
 
-/** A restart takes an instance out for a while. Where none may be out, another is made beside it instead. */
-function withoutGap({ instance, action }: Outdated, { method, mostDisruptive, maxUnavailable }: UpdateSpec): Outdated {
-  const mayRestart = maxUnavailable > 0 || method === "RECREATE" || mostDisruptive !== "REPLACE";
-  return { instance, action: action === "RESTART" && !mayRestart ? "REPLACE" : action };
+interface Excess {
+  readonly staying: readonly Instance[];
+  /** How many more there are than the size. */
+  readonly over: number;
+  readonly surge: number;
+  readonly isUpdating: boolean;
+  readonly room: Room;
 }
 
-/** Those in whose place another version is wanted, and that may be updated as far as it takes; those first whose loss costs least. */
-export function outdatedOf(
-  draft: Draft,
-  { missing, surplus }: Difference,
-  bounds: Pick<UpdateSpec, "minimalAction" | "mostDisruptive">,
-): Outdated[] {
-  return surplus.slice(0, missing.length).flatMap((instance, index) => {
+/**
+ * Gives up what is beyond the size and, while an update goes on, its surge. Whether it did: what is wanted of those that are left depends on
+ * who they are.
+ */
+function shrink(draft: Draft, { staying, over, surge, isUpdating, room }: Excess): boolean {
+  const beyondSurge = Math.max(0, over - surge);
+  const within = isUpdating ? [] : staying.slice(beyondSurge, Math.max(0, over)).filter((instance) => room.isFree(instance));
+  for (const instance of staying.slice(0, beyondSurge)) leave(draft, instance);
+  for (const instance of within) leave(draft, instance, { byUpdate: true });
+  return beyondSurge > 0 || within.length > 0;
+}
+
+interface Updating {
+  readonly difference: Difference;
+  readonly update: UpdateSpec;
+  readonly misplaced: ReadonlySet<Instance>;
+}
+
+/** Another is wanted in place of each misplaced instance, whatever its version. */
+function differenceWithout(misplaced: ReadonlySet<Instance>, versions: readonly Version[], staying: readonly Instance[]): Difference {
+  const isPlaced = (instance: Instance): boolean => !misplaced.has(instance);
+  const { missing, surplus } = differenceOf(versions, staying.filter(isPlaced));
+  return { missing, surplus: [...staying.filter((instance) => misplaced.has(instance)), ...surplus] };
+}
+
+/**
+ * Whose place is taken already, by what was made beside them or because the group has become smaller. What has something to keep is not among
+ * them: it is updated where it is.
+ */
+function supersededOf(draft: Draft, { difference: { missing, surplus }, update, misplaced }: Updating): Instance[] {
+  const count = surplus.length - missing.length;
+  if (count <= 0) return [];
+  const substitutes = update.type === "PROACTIVE" && update.method === "SUBSTITUTE";
+  return surplus.filter((instance) => misplaced.has(instance) || (substitutes && !isStateful(draft, instance))).slice(-count);
+}
+
+/** Those in whose place another is wanted, and that may be updated as far as it takes; those first whose loss costs least. */
+function outdatedOf(draft: Draft, { difference, update, misplaced }: Updating, superseded: readonly Instance[]): Outdated[] {
+  const { missing, surplus } = difference;
+  const concerned = surplus.filter((instance) => misplaced.has(instance) || update.type === "PROACTIVE");
+  const rest = concerned.filter((instance) => !superseded.includes(instance));
+  return rest.slice(0, missing.length).flatMap((instance, index) => {
+    if (misplaced.has(instance)) return [{ instance, action: "REPLACE", inPlace: false }];
     const from = draft.templates.get(instance.templateRevision ?? 0);
     const to = draft.templates.get(missing[index] ?? 0);
-    const action = to && actionFor(neededAction(from, to), bounds);
-    return action === undefined ? [] : [{ instance, action }];
+    const needed = to && neededAction(from && withConfig(from, instance.config), withConfig(to, instance.config));
+    const action = needed && actionFor(needed, update);
+    return action === undefined ? [] : [withoutGap({ instance, action }, update, isStateful(draft, instance))];
   });
+}
+
+/** A restart takes an instance out for a while. Where none may be out, another is made beside it instead, unless it has something to keep. */
+function withoutGap(one: Omit<Outdated, "inPlace">, { method, mostDisruptive, maxUnavailable }: UpdateSpec, keeps: boolean): Outdated {
+  const mayRestart = maxUnavailable > 0 || method === "RECREATE" || keeps || mostDisruptive !== "REPLACE";
+  const action = one.action === "RESTART" && !mayRestart ? "REPLACE" : one.action;
+  return { ...one, action, inPlace: action !== "REPLACE" || method === "RECREATE" || keeps };
 }
 
 /** How many more instances an update may take out at this moment. */
@@ -97,6 +146,8 @@ class Room {
   readonly #draft: Draft;
   /** Available instances above the least that there must be. */
   #spare: number;
+  /** How many more where nothing can be made beside the instance: one at least, or it would never be updated. */
+  readonly #extra: number;
   /** Instances that are unavailable anyway: these may go beyond what is spare, but not all at once. */
   #pace: number;
 
@@ -106,13 +157,22 @@ class Room {
     const available = staying.filter((instance) => isAvailable(draft, instance));
     const arriving = staying.filter((instance) => wanted.has(instance.templateRevision ?? 0) && !isAvailable(draft, instance));
     this.#spare = available.length - Math.max(0, size - update.maxUnavailable);
+    this.#extra = update.maxUnavailable > 0 ? 0 : 1;
     this.#pace = Math.max(1, update.maxSurge + update.maxUnavailable) - arriving.length - leavingByUpdate(draft);
+  }
+
+  /**
+   * Whether this one, for which there is no use any more, may go. What costs least goes first, so that one is missed only where others are kept
+   * for what they have to keep.
+   */
+  isFree(instance: Instance): boolean {
+    return !isAvailable(this.#draft, instance) || this.take(instance);
   }
 
   /** Whether this one may be taken out; if so, it is counted. */
   take(instance: Instance): boolean {
     if (isAvailable(this.#draft, instance)) {
-      if (this.#spare <= 0) return false;
+      if (this.#spare + (isStateful(this.#draft, instance) ? this.#extra : 0) <= 0) return false;
       this.#spare -= 1;
     } else {
       if (this.#pace <= 0) return false;
@@ -128,8 +188,16 @@ function leavingByUpdate({ instances }: Draft): number {
   return count;
 }
 
-/** Makes one more instance of a revision; `name` where somebody chose it. */
-export function grow(draft: Draft, revision: number, name?: string): void {
+interface Growth {
+  readonly revision: number;
+  /** Of a regional group. */
+  readonly zone: string | undefined;
+  /** Where somebody chose it. */
+  readonly name?: string;
+}
+
+/** Makes one more instance. */
+export function grow(draft: Draft, { revision, zone, name }: Growth): void {
   const base = draft.spec.managed?.baseInstanceName ?? draft.spec.name;
   draft.lastId = nextId(draft.lastId, draft.now, draft.random);
   put(draft, {
@@ -137,31 +205,12 @@ export function grow(draft: Draft, revision: number, name?: string): void {
     id: draft.lastId,
     createdAtMs: draft.now,
     phase: { is: "creating", again: false, started: false, dueAtMs: draft.now },
+    ...(zone !== undefined && { zone }),
     address: "",
     templateRevision: revision,
     health: {},
     failures: 0,
   });
-}
-
-/**
- * Google names what counts (status, health, template version) and leaves the order open. Ours takes least away: first what does not run yet, then
- * what is unhealthy, then what is not known to be healthy, then what another version than the wanted ones made; among equals the youngest.
- */
-export function inOrderOfLoss(draft: Draft): Instance[] {
-  const wanted = new Set(versionsOf(draft).map(({ revision }) => revision));
-  const worth = (instance: Instance): number => {
-    if (instance.phase.is !== "running") return 0;
-    const states = draft.spec.probes.map((probe) => instance.health[probe.id] ?? "UNKNOWN");
-    if (states.some((state) => state === "UNHEALTHY" || state === "TIMEOUT")) return 1;
-    if (states.some((state) => state !== "HEALTHY")) return 2;
-    return wanted.has(instance.templateRevision ?? 0) ? 4 : 3;
-  };
-  return [...draft.instances.values()]
-    .filter(isStaying)
-    .map((instance) => ({ instance, worth: worth(instance), id: BigInt(instance.id) }))
-    .toSorted((a, b) => a.worth - b.worth || (a.id < b.id ? 1 : -1))
-    .map(({ instance }) => instance);
 }
 
 const mostGood = 10;
@@ -191,11 +240,16 @@ export function revisionFor(draft: Draft, instance: Instance): number {
 /** Forgets templates that nothing is made from any more. */
 export function forgetTemplates(draft: Draft): void {
   const { managed } = draft.spec;
-  const used = new Set([...draft.instances.values()].map((instance) => instance.templateRevision));
+  const used = new Set([...draft.instances.values()].flatMap(revisionsOf));
   for (const template of managed ? [managed.template, ...(managed.canaries ?? []).map((canary) => canary.template)] : [])
     used.add(revisionOf(draft.templates, template));
   const kept = [...draft.templates].filter(([revision]) => used.has(revision));
   if (kept.length < draft.templates.size) draft.templates = new Map(kept);
+}
+
+/** What an instance was made from, and what it is about to be made from. */
+function revisionsOf({ templateRevision, phase }: Instance): (number | undefined)[] {
+  return phase.is === "draining" && phase.then?.to === "again" ? [templateRevision, phase.then.revision] : [templateRevision];
 }
 
 /** The managed instances of these names, whatever they are at. */

@@ -22,9 +22,10 @@ const schema = message({
     maxSurge: fixedOrPercent,
     maxUnavailable: fixedOrPercent,
     mostDisruptiveAllowedAction: text,
+    instanceRedistributionType: text,
   }),
   allInstancesConfig: message({ properties: message({ labels: textMap, metadata: textMap }) }),
-  distributionPolicy: message({ zones: list(message({ zone: text })) }),
+  distributionPolicy: message({ zones: list(message({ zone: text })), targetShape: text }),
   statefulPolicy: message({ preservedState: message({}) }),
   instanceLifecyclePolicy: message({ defaultActionOnFailure: text, onFailedHealthCheck: text, forceUpdateOnRepair: text }),
   targetStoppedSize: number,
@@ -40,7 +41,7 @@ const largestGroup = 2_000;
 /**
  * A managed instance group: keeps `targetSize` instances made from a template. Its instance group has the same scope and name. Obeyed:
  * `baseInstanceName` (default: the name), `instanceTemplate` or `versions[]`, `targetSize`, `namedPorts`, `autoHealingPolicies[0]`, `updatePolicy`,
- * `instanceLifecyclePolicy`, `allInstancesConfig`; of `statefulPolicy` that instances keep their names.
+ * `instanceLifecyclePolicy`, `allInstancesConfig`; `distributionPolicy` of a regional one; of `statefulPolicy` that instances keep their names.
  */
 export const instanceGroupManagers: Kind<InstanceGroupManager> = defineKind({
   api: "compute",

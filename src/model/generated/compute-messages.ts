@@ -1116,6 +1116,31 @@ export const computeMessages: Messages = {
     service: "string",
     urlRedirect: "HttpRedirectAction",
   },
+  PerInstanceConfig: {
+    fingerprint: "string",
+    name: "string",
+    preservedState: "PreservedState",
+    status: "enum APPLYING DELETING EFFECTIVE NONE UNAPPLIED UNAPPLIED_DELETION",
+  },
+  PreservedState: {
+    disks: "map PreservedStatePreservedDisk",
+    externalIPs: "map PreservedStatePreservedNetworkIp",
+    internalIPs: "map PreservedStatePreservedNetworkIp",
+    metadata: "map string",
+  },
+  PreservedStatePreservedDisk: {
+    autoDelete: "enum NEVER ON_PERMANENT_INSTANCE_DELETION",
+    mode: "enum READ_ONLY READ_WRITE",
+    source: "string",
+  },
+  PreservedStatePreservedNetworkIp: {
+    autoDelete: "enum NEVER ON_PERMANENT_INSTANCE_DELETION",
+    ipAddress: "PreservedStatePreservedNetworkIpIpAddress",
+  },
+  PreservedStatePreservedNetworkIpIpAddress: {
+    address: "string",
+    literal: "string",
+  },
   QuotaExceededInfo: {
     dimensions: "map string",
     futureLimit: "double",

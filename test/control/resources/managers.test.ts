@@ -128,7 +128,7 @@ describe("a manager", () => {
     expect((await harness.send("GET", `${groups}/web`)).status).toBe(404);
   });
 
-  it("in a region has its instances in the region's first zone", async () => {
+  it("in a region has its instances in the zones that they report, else in its first one", async () => {
     const regional = `${compute}/regions/us-east1/instanceGroupManagers`;
     await harness.must("POST", regional, { name: "wide", instanceTemplate: "global/instanceTemplates/base", targetSize: 1 });
     harness.store.putGroupReport({
@@ -136,14 +136,61 @@ describe("a manager", () => {
       specVersion: 1,
       sequence: 1,
       isStable: true,
-      instances: [instanceReport("wide-1")],
+      instances: [instanceReport("wide-1", { zone: "us-east1-d" })],
     });
     const { managedInstances } = await harness.must("POST", `${regional}/wide/listManagedInstances`, "");
-    expect(managedInstances[0].instance).toBe(link(`${compute}/zones/us-east1-a/instances/wide-1`));
+    const url = link(`${compute}/zones/us-east1-d/instances/wide-1`);
+    expect(managedInstances[0].instance).toBe(url);
+    expect((await harness.must("GET", `${compute}/zones/us-east1-d/instances/wide-1`)).selfLink).toBe(url);
+    expect((await harness.send("GET", `${compute}/zones/us-east1-b/instances/wide-1`)).status).toBe(404);
+    const group = `${compute}/regions/us-east1/instanceGroups/wide`;
+    expect((await harness.must("POST", `${group}/listInstances`, {})).items).toMatchObject([{ instance: url }]);
+    const registered = await harness.must("GET", "/wayside/v1/projects/demo/instances");
+    expect(registered.instances).toMatchObject([{ name: "wide-1", zone: "us-east1-d" }]);
     expect(await harness.must("GET", `${regional}/wide`)).toMatchObject({
+      distributionPolicy: {
+        zones: ["b", "c", "d"].map((letter) => ({ zone: link(`${compute}/zones/us-east1-${letter}`) })),
+        targetShape: "EVEN",
+      },
+      updatePolicy: { instanceRedistributionType: "PROACTIVE", maxSurge: { calculated: 3 }, maxUnavailable: { calculated: 3 } },
       region: link(`${compute}/regions/us-east1`),
       status: { isStable: true },
     });
+  });
+});
+
+describe("a regional manager refuses", () => {
+  const fixed = (field: string): string =>
+    `Fixed updatePolicy.${field} for regional managed instance group has to be either 0 or at least equal to the number of zones.`;
+  it.each([
+    [
+      { distributionPolicy: { zones: [{ zone: "zones/europe-west1-b" }] } },
+      "zones[0].zone': 'zones/europe-west1-b'. It must be a zone of the region",
+    ],
+    [
+      { distributionPolicy: { zones: [{ zone: "zones/us-east1-b" }, {}] } },
+      "zones[1].zone': ''. It must be a zone of the region 'us-east1'.",
+    ],
+    [{ distributionPolicy: { targetShape: "ROUND" } }, "'resource.distributionPolicy.targetShape'"],
+    [{ updatePolicy: { instanceRedistributionType: "SOMETIMES" } }, "'resource.updatePolicy.instanceRedistributionType'"],
+    [{ updatePolicy: { maxSurge: { fixed: 1 } } }, fixed("maxSurge")],
+    [{ updatePolicy: { maxSurge: { fixed: 0 }, maxUnavailable: { fixed: 2 } } }, fixed("maxUnavailable")],
+  ])("%j", async (changes, message) => {
+    const body = { name: "wide", instanceTemplate: "global/instanceTemplates/base", targetSize: 1, ...changes };
+    const refused = await harness.send("POST", `${compute}/regions/us-east1/instanceGroupManagers`, body);
+    expect(refused.status).toBe(400);
+    expect(refused.body.error.message).toContain(message);
+  });
+
+  it("but not as many as there are zones", async () => {
+    const body = {
+      name: "wide",
+      instanceTemplate: "global/instanceTemplates/base",
+      targetSize: 1,
+      distributionPolicy: { zones: [{ zone: "zones/us-east1-b" }, { zone: "zones/us-east1-d" }] },
+      updatePolicy: { maxSurge: { fixed: 2 }, maxUnavailable: { fixed: 0 } },
+    };
+    await harness.must("POST", `${compute}/regions/us-east1/instanceGroupManagers`, body);
   });
 });
 

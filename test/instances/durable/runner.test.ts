@@ -158,6 +158,19 @@ describe("a specification", () => {
     });
   });
 
+  test("of a regional group makes each instance in its zone, with what its config says", async () => {
+    const bench = new Bench();
+    const spread = { zones: ["y", "z"], singleZone: false, redistributes: true };
+    const configs = { "web-blue": { revision: 7, metadata: { color: "blue" } } };
+    const intents = [{ id: 1, kind: "create" as const, names: ["web-blue", "web-plain"] }];
+    await bench.configure(managedSpec(2, { managed: { baseInstanceName: "web", targetSize: 2, template, spread, configs, intents } }));
+    expect(bench.fleet.made).toMatchObject([
+      { name: "web-blue", zone: "y", metadata: { ...template.metadata, color: "blue" } },
+      { name: "web-plain", zone: "z", metadata: template.metadata },
+    ]);
+    expect(bench.last?.instances[0]).toMatchObject({ zone: "y", config: 7 });
+  });
+
   test.each([
     ["older", 4],
     ["the same again", 5],

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { GroupSpec, Intent, TemplateSpec, UpdateSpec } from "#instances/group/spec.ts";
+import type { GroupSpec, Intent, SpreadSpec, TemplateSpec, UpdateSpec } from "#instances/group/spec.ts";
 import type { ProbeOutcome } from "#instances/health/plan.ts";
 import { httpProbe, managedSpec, template } from "../group/specs.ts";
 import { noAnswer, reachable, World, wrongAnswer } from "../group/world.ts";
@@ -23,6 +23,7 @@ type Event =
   | { readonly kind: "template"; readonly version: number }
   | { readonly kind: "canary"; readonly version: number; readonly size: number }
   | { readonly kind: "whole" }
+  | { readonly kind: "config"; readonly index: number; readonly color: string | undefined }
   | { readonly kind: "resize"; readonly size: number }
   | { readonly kind: "kill"; readonly index: number; readonly told: boolean }
   | { readonly kind: "probes"; readonly outcome: ProbeOutcome }
@@ -37,6 +38,7 @@ const updates: fc.Arbitrary<Event>[] = [
   fc.record({ kind: fc.constant("template" as const), version }),
   fc.record({ kind: fc.constant("canary" as const), version, size: fc.nat(4) }),
   fc.constant({ kind: "whole" as const }),
+  fc.record({ kind: fc.constant("config" as const), index: fc.nat(5), color: fc.constantFrom("blue", "green", undefined) }),
   fc.record({ kind: fc.constant("fleet" as const), fails: fc.boolean(), ms: fc.constantFrom(1, 50, 4000) }),
   fc.record({ kind: fc.constant("release" as const), yes: fc.boolean() }),
   fc.constant({ kind: "restart" as const }),
@@ -70,16 +72,44 @@ const policy: fc.Arbitrary<UpdateSpec> = fc
     return { ...made, maxSurge, maxUnavailable: maxSurge === 0 ? Math.max(1, made.maxUnavailable) : made.maxUnavailable };
   });
 
-function specOf(size: number, update: UpdateSpec): GroupSpec {
-  return managedSpec(size, { probes: [httpProbe], managed: { baseInstanceName: "web", targetSize: size, template, update } });
+/** A zonal group, or one of two to four zones. */
+const spread: fc.Arbitrary<SpreadSpec | undefined> = fc.option(
+  fc.record({
+    zones: fc.integer({ min: 2, max: 4 }).map((count) => ["a", "b", "c", "d"].slice(0, count)),
+    singleZone: fc.constant(false),
+    redistributes: fc.boolean(),
+  }),
+  { nil: undefined },
+);
+
+interface Policies {
+  readonly update: UpdateSpec;
+  readonly spread: SpreadSpec | undefined;
+}
+
+const policies: fc.Arbitrary<Policies> = fc.record({ update: policy, spread });
+
+function specOf(size: number, { update, spread: over }: Policies): GroupSpec {
+  const managed: Managed = { baseInstanceName: "web", targetSize: size, template, update, ...(over && { spread: over }) };
+  return managedSpec(size, { zone: "a", probes: [httpProbe], managed });
+}
+
+/** By how many the zone with most has more than the one with fewest. */
+function unevenness(world: World): number {
+  const zones = world.state.spec.managed?.spread?.zones ?? [];
+  const counts = zones.map((zone) => staying(world).filter((instance) => instance.zone === zone).length);
+  return Math.max(0, ...counts) - Math.min(...counts, Number.POSITIVE_INFINITY);
 }
 
 class Story {
   readonly world: World;
+  /** Names that have had a config ever since. */
+  readonly kept = new Set<string>();
   #intents = 0;
+  #configs = 0;
 
-  constructor(size: number, update: UpdateSpec) {
-    this.world = new World(specOf(size, update)).settle();
+  constructor(size: number, made: Policies) {
+    this.world = new World(specOf(size, made)).settle();
   }
 
   happen(event: Event): void {
@@ -93,6 +123,8 @@ class Story {
         return this.#change({ canaries: [] });
       case "resize":
         return this.#change({ targetSize: event.size });
+      case "config":
+        return this.#configure(event.index, event.color);
       case "kill": {
         const victim = world.running[event.index % Math.max(1, world.running.length)];
         return victim && world.kill(victim.state.name, event.told);
@@ -128,6 +160,26 @@ class Story {
     if (spec.managed) this.world.configure({ ...spec, managed: { ...spec.managed, ...changes } });
   }
 
+  /** One that stays, and is not stopped, gets a config; without a color it loses it. */
+  #configure(index: number, color: string | undefined): void {
+    const possible = staying(this.world).filter(({ status }) => status !== "STOPPING");
+    const name = possible[index % Math.max(1, possible.length)]?.name;
+    const isFull = this.kept.size >= (this.world.state.spec.managed?.targetSize ?? 0);
+    // More than the size cannot all stay.
+    if (name === undefined || (color !== undefined && isFull && !this.kept.has(name))) return;
+    const { [name]: _former, ...others } = this.world.state.spec.managed?.configs ?? {};
+    if (color === undefined) this.kept.delete(name);
+    else this.kept.add(name);
+    this.#change({ configs: color === undefined ? others : { ...others, [name]: { revision: ++this.#configs, metadata: { color } } } });
+  }
+
+  /** Brings all of them to their versions and configs. */
+  applyAll(): void {
+    const id = ++this.#intents;
+    const intents = this.world.state.spec.managed?.intents ?? [];
+    this.#change({ intents: [...intents, { id, kind: "update", minimalAction: "NONE", mostDisruptive: "REPLACE" }] });
+  }
+
   /** As the verbs do: with the change of size that goes with it. */
   #ask(kind: "recreate" | "stop" | "start" | "delete" | "update", index: number): void {
     const { spec } = this.world.state;
@@ -148,18 +200,25 @@ class Story {
 const staying = (world: World) =>
   world.instances.filter(({ action, status }) => action !== "DELETING" && action !== "STOPPING" && status !== "STOPPED");
 
-test("an update never makes more than the size and its surge, nor takes more than it may", () => {
+test("an update never makes more than the size and its surge, nor takes more than it may, nor the name of what has a config", () => {
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 6 }), policy, story(updates), (size, update, events) => {
-      const told = new Story(size, update);
+    fc.property(fc.integer({ min: 1, max: 6 }), policies, story(updates), (size, made, events) => {
+      const { update } = made;
+      const told = new Story(size, made);
       const { world } = told;
       const breaches: string[] = [];
+      let wasKept = false;
       world.onStep = () => {
         const inService = world.instances.filter(
           ({ action, status, health }) => action === "NONE" && status === "RUNNING" && health[httpProbe.id] === "HEALTHY",
         );
         if (world.instances.length > size + update.maxSurge) breaches.push(`${world.instances.length} instances`);
-        if (inService.length < size - update.maxUnavailable) breaches.push(`${inService.length} in service`);
+        // What has something to keep is updated without another beside it.
+        const mayMiss = told.kept.size > 0 || wasKept ? Math.max(1, update.maxUnavailable) : update.maxUnavailable;
+        if (inService.length < size - mayMiss) breaches.push(`${inService.length} in service`);
+        const going = world.instances.filter(({ name, action }) => told.kept.has(name) && action !== "DELETING");
+        if (going.length < told.kept.size) breaches.push("an instance with a config goes");
+        wasKept ||= told.kept.size > 0;
       };
       for (const [event, pauseMs] of events) {
         told.happen(event);
@@ -168,6 +227,7 @@ test("an update never makes more than the size and its surge, nor takes more tha
       told.comeToRest();
       expect(breaches).toEqual([]);
       expect(staying(world)).toHaveLength(size);
+      if (made.spread?.redistributes && !wasKept) expect(unevenness(world)).toBeLessThanOrEqual(1);
     }),
     { numRuns: 300 },
   );
@@ -175,8 +235,9 @@ test("an update never makes more than the size and its surge, nor takes more tha
 
 test("through operations, faults and clocks it ends stable, with every instance of its version and no VM that nobody knows", () => {
   fc.assert(
-    fc.property(fc.nat(6), policy, story(anything), (size, update, events) => {
-      const told = new Story(size, update);
+    fc.property(fc.nat(6), policies, story(anything), (size, made, events) => {
+      const { update } = made;
+      const told = new Story(size, made);
       const { world } = told;
       let most = 0;
       world.onStep = () => {
@@ -196,6 +257,12 @@ test("through operations, faults and clocks it ends stable, with every instance 
       const ofCanary = staying(world).filter((instance) => instance.template === canary?.template.name).length;
       if (canary && canary.template.name !== managed?.template.name) expect(ofCanary).toBe(wanted);
       else expect(new Set(staying(world).map((instance) => instance.template)).size).toBeLessThanOrEqual(1);
+      const hasKept = staying(world).some(({ name, config }) => config !== undefined || told.kept.has(name));
+      if (made.spread?.redistributes && !hasKept) expect(unevenness(world)).toBeLessThanOrEqual(1);
+      told.applyAll();
+      told.comeToRest();
+      const { configs = {} } = world.state.spec.managed ?? {};
+      for (const { name, config } of staying(world)) expect(config).toBe(configs[name]?.revision);
       // The list of the fleet takes away whatever a fault has left.
       world.run(30_000);
       const known = new Set(world.instances.filter(({ status }) => status === "RUNNING").map(({ id }) => id));

@@ -8,6 +8,7 @@ import type { ResourceKey, StoredResource } from "../../store/store.ts";
 import type { Call, Result, Verb } from "../context.ts";
 import { groupKeyOfManager, instanceKey } from "../derived.ts";
 import { invalid, required } from "../faults.ts";
+import { configStates, type InstanceConfigState } from "../instance-configs.ts";
 import { requireKind } from "../kinds.ts";
 import { omit } from "../merge.ts";
 import { computeLink, nameOf } from "../names.ts";
@@ -15,6 +16,7 @@ import { pageOf } from "../page.ts";
 import { changeable, existing, write } from "../standard.ts";
 import { viewOf } from "../view.ts";
 import { managedInstanceVerbs } from "./managed-instances.ts";
+import { perInstanceConfigVerbs } from "./per-instance-configs.ts";
 
 /** Verbs of instance group managers beyond the standard ones. */
 export const managerVerbs: ReadonlyMap<string, Verb> = new Map<string, Verb>([
@@ -22,6 +24,7 @@ export const managerVerbs: ReadonlyMap<string, Verb> = new Map<string, Verb>([
   ["setInstanceTemplate", { method: "POST", on: "resource", mutates: true, run: setInstanceTemplate }],
   ["setTargetPools", { method: "POST", on: "resource", mutates: true, run: setTargetPools }],
   ...managedInstanceVerbs,
+  ...perInstanceConfigVerbs,
   ["listManagedInstances", { method: "POST", on: "resource", mutates: false, run: listManagedInstances }],
 ]);
 
@@ -64,9 +67,11 @@ function listManagedInstances(call: Call): Result {
   const manager = existing(call);
   const groupKey = groupKeyOfManager(manager.key);
   const instances = call.context.store.groupReport(groupKey)?.instances ?? [];
+  const configs = configStates(call, manager);
   const listed = instances.map((instance) => {
-    const key = instanceKey(groupKey, instance.name);
-    return { key, body: managedInstance(call, manager, { key, instance }) };
+    const key = instanceKey(groupKey, instance);
+    const body = { ...managedInstance(call, manager, { key, instance }), ...preservedState(manager, configs.get(instance.name)) };
+    return { key, body };
   });
   const { filter, orderBy, maxResults, pageToken } = call.command.query;
   const paged = manager.resource["listManagedInstancesResults"] === "PAGINATED";
@@ -99,6 +104,15 @@ function managedInstance(call: Call, manager: StoredResource, { key, instance }:
       : { version: { ...versionName(manager, templateKey), instanceTemplate: computeLink(project, templateKey) } }),
     ...instanceHealth(call, manager, instance),
     ...lastAttempt(instance),
+  };
+}
+
+/** What an instance has beyond its template: by its config, as far as that has been applied, and by the policy of the group. */
+function preservedState({ resource }: StoredResource, state: InstanceConfigState | undefined): JsonObject {
+  const policy = isJsonObject(resource["statefulPolicy"]) ? resource["statefulPolicy"]["preservedState"] : undefined;
+  return {
+    ...(state?.applied && { preservedStateFromConfig: state.applied.preservedState }),
+    ...(policy !== undefined && { preservedStateFromPolicy: policy }),
   };
 }
 

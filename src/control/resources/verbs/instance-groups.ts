@@ -138,7 +138,7 @@ function instancesOf(call: Call, group: StoredResource): { key: ResourceKey; sta
     return members.map(({ instance }) => ({ key: instance, status: "RUNNING" }));
   }
   const instances = store.groupReport(group.key)?.instances ?? [];
-  return instances.map(({ name, status }) => ({ key: instanceKey(group.key, name), status }));
+  return instances.map((instance) => ({ key: instanceKey(group.key, instance), status: instance.status }));
 }
 
 /** Named ports of a managed group are its manager's, under either name. */

@@ -8,17 +8,19 @@ import type { StoredResource } from "../../store/store.ts";
 import type { Call, Result, Verb } from "../context.ts";
 import { groupKeyOfManager, instanceKey } from "../derived.ts";
 import { invalid, required } from "../faults.ts";
-import { putIntent } from "../intents.ts";
+import { forgetConfigs, putConfigs } from "../instance-configs.ts";
+import { namesToCome, putIntent } from "../intents.ts";
 import { requireKind } from "../kinds.ts";
 import { computeLink, nameOf, pathOf } from "../names.ts";
 import { omit } from "../merge.ts";
 import { changeable, existing, write } from "../standard.ts";
+import { configItems, notManaged, preservedIn } from "./per-instance-configs.ts";
 
 /** Verbs of a manager about single instances of its group. Each is carried out by the group; what changes the size changes it at once. */
 export const managedInstanceVerbs: ReadonlyMap<string, Verb> = new Map<string, Verb>([
   verb("recreateInstances", (call) => ask(call, { kind: "recreate", names: namesIn(call) })),
-  verb("deleteInstances", (call) => ask(call, { kind: "delete", names: namesIn(call) }, { targetSize: -1 })),
-  verb("abandonInstances", (call) => ask(call, { kind: "abandon", names: namesIn(call) }, { targetSize: -1 })),
+  verb("deleteInstances", (call) => letGo(call, "delete")),
+  verb("abandonInstances", (call) => letGo(call, "abandon")),
   verb("stopInstances", (call) => ask(call, { kind: "stop", names: namesIn(call) }, { targetSize: -1, targetStoppedSize: 1 })),
   verb("suspendInstances", (call) => ask(call, { kind: "suspend", names: namesIn(call) }, { targetSize: -1, targetSuspendedSize: 1 })),
   verb("startInstances", (call) =>
@@ -40,14 +42,23 @@ function verb(name: string, run: (call: Call) => Result): [string, Verb] {
 type Asked = Parameters<typeof putIntent>[2];
 type Sizes = Partial<Record<"targetSize" | "targetStoppedSize" | "targetSuspendedSize", 1 | -1>>;
 
+type Mutation = Extract<Result, { target: unknown }>;
+
 /** Keeps the intent, and changes each size by the number of instances in its direction. */
-function ask(call: Call, asked: Asked & { readonly names: readonly string[] }, sizes: Sizes = {}): Result {
+function ask(call: Call, asked: Asked & { readonly names: readonly string[] }, sizes: Sizes = {}): Mutation {
   const manager = changeable(call);
   const count = asked.names.length;
   const now = instanceGroupManagers.read(manager.resource);
   const changed = Object.entries(sizes).map(([field, sign]) => [field, Math.max(0, (now[field as keyof Sizes] ?? 0) + sign * count)]);
   const resized = changed.length === 0 ? [] : changesOf(write(call, requireKind("instanceGroupManagers"), withFields(manager, changed)));
   return { target: manager.key, changes: [...resized, putIntent(call, manager, asked)] };
+}
+
+/** Instances that leave the group take their configs along. */
+function letGo(call: Call, kind: "delete" | "abandon"): Result {
+  const names = namesIn(call);
+  const { target, changes } = ask(call, { kind, names }, { targetSize: -1 });
+  return { target, changes: [...changes, ...forgetConfigs(call, changeable(call), names)] };
 }
 
 function withFields(before: StoredResource, fields: readonly (readonly Json[])[]): { before: StoredResource; input: JsonObject } {
@@ -65,7 +76,7 @@ function instancesOf(call: Call, manager: StoredResource): readonly InstanceRepo
 /** Names of the managed instances that the body's `instances` name, each once. Throws when one of them is not the group's. */
 function namesIn(call: Call): string[] {
   const manager = changeable(call);
-  const { body, project } = call.command;
+  const { body } = call.command;
   const list = isJsonObject(body) ? body["instances"] : undefined;
   if (list === undefined || list === null || (Array.isArray(list) && list.length === 0)) throw required("instances");
   const known = new Set(instancesOf(call, manager).map(({ name }) => name));
@@ -73,7 +84,7 @@ function namesIn(call: Call): string[] {
     const field = `instances[${index}]`;
     if (typeof reference !== "string" || reference === "") throw required(field);
     const name = reference.split("/").at(-1) ?? "";
-    if (!known.has(name)) throw invalid(field, reference, `It is not managed by Instance Group Manager '${pathOf(project, manager.key)}'.`);
+    if (!known.has(name)) throw invalid(field, reference, notManaged(call, manager));
     return name;
   });
   return [...new Set(names)];
@@ -90,23 +101,17 @@ function haltedIn(call: Call, status: "STOPPED" | "SUSPENDED"): string[] {
 
 const instanceName = /^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/;
 
-/** `instances[].name`; their number is added to the size (Google). */
+/** `instances[].name`; their number is added to the size, and what they are to preserve becomes their config (Google). */
 function createInstances(call: Call): Result {
   const manager = changeable(call);
-  const { body } = call.command;
-  const list = isJsonObject(body) ? body["instances"] : undefined;
-  if (!Array.isArray(list) || list.length === 0) throw required("instances");
-  const taken = new Set(instancesOf(call, manager).map(({ name }) => name));
-  const names = list.map((item, index) => {
-    const name = isJsonObject(item) ? item["name"] : undefined;
-    const field = `instances[${index}].name`;
-    if (typeof name !== "string" || name === "") throw required(field);
-    if (!instanceName.test(name)) throw invalid(field, name, `Must be a match of regex '${instanceName.source.slice(1, -1)}'`);
-    if (taken.has(name)) throw invalid(field, name, "An instance of that name is there already.");
-    taken.add(name);
-    return name;
+  const taken = new Set([...instancesOf(call, manager).map(({ name }) => name), ...namesToCome(call, manager)]);
+  const made = configItems(call, ["instances"]).map(({ name, given, field }): [string, JsonObject | undefined] => {
+    if (!instanceName.test(name)) throw invalid(`${field}.name`, name, `Must be a match of regex '${instanceName.source.slice(1, -1)}'`);
+    if (taken.has(name)) throw invalid(`${field}.name`, name, "An instance of that name is there already.");
+    return [name, preservedIn(given, field)];
   });
-  return ask(call, { kind: "create", names }, { targetSize: 1 });
+  const { target, changes } = ask(call, { kind: "create", names: made.map(([name]) => name) }, { targetSize: 1 });
+  return { target, changes: [...changes, ...putConfigs(call, manager, new Map(made))] };
 }
 
 function applyUpdates(call: Call): Result {
@@ -177,7 +182,7 @@ function listErrors(call: Call): Result {
     error: { code: "INSTANCE_FAILED", message: lastError },
     instanceActionDetails: {
       action: instance.action,
-      instance: computeLink(project, instanceKey(groupKey, instance.name)),
+      instance: computeLink(project, instanceKey(groupKey, instance)),
       ...(instance.template === undefined ? {} : { version: { instanceTemplate: computeLink(project, `global/${instance.template}`) } }),
     },
     timestamp: new Date(instance.createdAtMs).toISOString(),

@@ -123,7 +123,7 @@ function rowOf({ group, member, report, drained, servingState, lease, networkInt
     name: member.name,
     group: group.name,
     groupKey: group.key,
-    zone: group.zone,
+    zone: report?.zone ?? group.zone,
     address: member.address,
     ...(networkInterfaces === undefined ? {} : { networkInterfaces: networkInterfaces.map((each) => ({ ...each })) }),
     ...(port === undefined ? {} : { port }),
