@@ -13,6 +13,7 @@ import type { GroupKey } from "#instances/group/spec.ts";
 import type { Change } from "../command.ts";
 import type { ResourceKey } from "../store/store.ts";
 import type { Call } from "./context.ts";
+import { managerKeyOf } from "./derived.ts";
 import { putResource } from "./draft.ts";
 import { collectionOf, scopeOf } from "./names.ts";
 import { viewOf } from "./view.ts";
@@ -36,7 +37,8 @@ export function setDrained(call: Call, group: GroupKey, { name, drained }: { rea
   const key = drainedKey(group);
   const before = drainedOf(call.context.store.get(key)?.resource);
   if (before.includes(name) === drained) return [];
-  const names = drained ? [...before, name].toSorted() : before.filter((one) => one !== name);
+  const others = stillThere(call, group, before).filter((one) => one !== name);
+  const names = drained ? [...others, name].toSorted() : others;
   if (names.length > 0) return [putPlain(call, key, { names } satisfies DrainedInstances)];
   return [forget(call, key)];
 }
@@ -48,8 +50,15 @@ export function setServingState(
   { name, state }: { readonly name: string; readonly state: ServingState },
 ): Change[] {
   const before = servingStatesOf(viewOf(call), group);
-  const others = before.others.filter((one) => one !== name);
+  const others = stillThere(call, group, before.others).filter((one) => one !== name);
   return putServingStates(call, group, { ...before, others: state === before.state ? others : [...others, name].toSorted() });
+}
+
+/** A manager makes and ends instances without a word to us: names of those that are gone are left out when something is written anyway. */
+function stillThere({ context }: Call, group: GroupKey, names: readonly string[]): readonly string[] {
+  if (!context.store.get(managerKeyOf(group))) return names;
+  const known = new Set(context.store.groupReport(group)?.instances.map(({ name }) => name));
+  return names.filter((name) => known.has(name));
 }
 
 /** Keeps the serving states of a whole group; no change where they are so already. */
