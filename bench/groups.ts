@@ -74,44 +74,47 @@ function rounded(value: number): number {
   return Math.round(value * 100) / 100;
 }
 
+/** Heartbeats of agents that are all connected: nothing changes, and so nothing is to be written. */
+async function steadyState(mesh: Mesh, agents: Agents, intervalMs: number): Promise<object> {
+  const before = await mesh.counts();
+  const { value, load, cpuSeconds } = await loadOf(mesh, () => agents.heartbeat(Number(flags.rounds), intervalMs));
+  const after = await mesh.counts();
+  return {
+    ...value,
+    ...load,
+    workerdMicroseconds: Math.round((1e6 * cpuSeconds) / value.count),
+    rowsWritten: (after.leaseRows - before.leaseRows) / value.count,
+    workerdMiB: Math.round(mesh.memoryMiB()),
+  };
+}
+
 async function measure(mesh: Mesh, api: Api): Promise<object> {
-  const [count, groups, interval] = [Number(flags.agents), Number(flags.groups), Number(flags.interval)];
-  const progress = (line: string): void => void process.stderr.write(`${line}\n`);
+  const [count, groups, intervalMs] = [Number(flags.agents), Number(flags.groups), Number(flags.interval) * 1000];
   const names = Array.from({ length: groups }, (_, index) => `group-${index}`);
   const services = await createGroups(api, names, Number(flags.proxies));
   const agents = new Agents(api, place);
-  progress(`${count} agents join ${groups} groups`);
-  const joins = await loadOf(mesh, () => agents.join(count, names, Math.max(shortestLeaseSec, Math.ceil(interval * beatsPerLease))));
-  progress(`${joins.value.toFixed(0)}/s, ${JSON.stringify(joins.load)}; they connect`);
-  const connects = await loadOf(mesh, () => agents.connect());
-  progress(`${connects.value.toFixed(0)}/s, ${JSON.stringify(connects.load)}; the first heartbeat of each`);
-  // It makes every connection CONNECTED, which is written and published.
-  const first = await agents.heartbeat(1, interval * 1000);
-  progress(`${first.perSecond.toFixed(0)}/s; ${flags.rounds} rounds of heartbeats`);
-  const before = await mesh.counts();
-  const beats = await loadOf(mesh, () => agents.heartbeat(Number(flags.rounds), interval * 1000));
-  const after = await mesh.counts();
-  const heartbeats = beats.value;
-  progress(`${heartbeats.perSecond.toFixed(0)}/s, ${JSON.stringify(beats.load)}; changes, while they go on`);
-  const end = new AbortController();
-  const beating = agents.heartbeat(Number.POSITIVE_INFINITY, interval * 1000, end.signal);
-  const changes = await measureChanges({ api, mesh, place, agents, group: names[0] ?? "", services }).finally(() => end.abort());
-  await beating;
-  return {
-    agents: count,
-    groups,
-    proxies: groups - 1 + services.length,
-    intervalSec: interval,
-    joinsPerSecond: Math.round(joins.value),
-    joins: joins.load,
-    connectsPerSecond: Math.round(connects.value),
-    connects: connects.load,
-    heartbeatsPerSecond: Math.round(heartbeats.perSecond),
-    heartbeats: { ...heartbeats, ...beats.load, cpuMicroseconds: Math.round((1e6 * beats.cpuSeconds) / heartbeats.count) },
-    rowsWrittenPerHeartbeat: (after.leaseRows - before.leaseRows) / heartbeats.count,
-    endpointChange: changes,
-    workerdMiB: Math.round(mesh.memoryMiB()),
+  const result: Record<string, unknown> = { agents: count, groups, proxies: groups - 1 + services.length, intervalMs };
+  const phase = async (name: string, work: () => Promise<object>): Promise<void> => {
+    process.stderr.write(`${name}\n`);
+    result[name] = await work();
+    process.stderr.write(`  ${JSON.stringify(result[name])}\n`);
   };
+  const rate = async (work: () => Promise<number>): Promise<object> => {
+    const { value, load } = await loadOf(mesh, work);
+    return { perSecond: Math.round(value), ...load };
+  };
+  const leaseSec = Math.max(shortestLeaseSec, Math.ceil((intervalMs / 1000) * beatsPerLease));
+  await phase("joins", () => rate(() => agents.join(count, names, leaseSec)));
+  await phase("connects", () => rate(() => agents.connect()));
+  // The first makes a connection CONNECTED, which is written and published.
+  await phase("firstHeartbeats", () => rate(async () => (await agents.heartbeat(1, intervalMs)).perSecond));
+  await phase("heartbeats", () => steadyState(mesh, agents, intervalMs));
+  const end = new AbortController();
+  const beating = agents.heartbeat(Number.POSITIVE_INFINITY, intervalMs, end.signal);
+  const watched = { api, mesh, place, agents, group: names[0] ?? "", services };
+  await phase("endpointChanges", () => measureChanges(watched).finally(() => end.abort()));
+  await beating;
+  return result;
 }
 
 let mesh: Mesh | undefined;

@@ -35,11 +35,6 @@ export class Agents {
     this.#base = `/wayside/v1/projects/${place.project}`;
   }
 
-  /** The first of a group. */
-  of(group: string, count: number): readonly SimulatedAgent[] {
-    return this.#agents.filter((agent) => agent.group.endsWith(`/${group}`)).slice(0, count);
-  }
-
   /** Joins so many VMs, spread over the groups, with leases of this length; gives how many a second. */
   async join(count: number, groups: readonly string[], leaseTtlSec: number): Promise<number> {
     const tokens = await Promise.all(

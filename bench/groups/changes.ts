@@ -1,5 +1,5 @@
 /** From what happens to one VM to the last proxy that has applied a configuration without it. */
-import { type Agents, type Place } from "./agents.ts";
+import type { Agents, Place, SimulatedAgent } from "./agents.ts";
 import type { Api } from "./api.ts";
 import type { Mesh } from "./mesh.ts";
 
@@ -31,43 +31,45 @@ export interface Changes {
 
 const measured = 5;
 const shortLeaseSec = 3;
+/** Longer than the measurement. */
+const longLeaseSec = 600;
 const givenUpMs = 60_000;
 const pollMs = 20;
 
-/** Measures both. Adds agents of its own, which are lost afterwards. */
+/** Measures both, with agents of its own: what those of the load say would be taken for a change. */
 export async function measureChanges(watched: Watched): Promise<Changes> {
-  const { agents, group, mesh, services } = watched;
+  const { agents, mesh, services } = watched;
   const unhealthyMs: number[] = [];
-  const before = await mesh.counts();
-  for (const agent of agents.of(group, measured)) {
-    const seen = await applied(watched);
+  const lostMs: number[] = [];
+  let [kvBytes, kvWrites] = [0, 0];
+  for (let turn = 0; turn < measured; turn++) {
+    const { agent } = await newcomer(watched, longLeaseSec);
+    const [seen, before] = [await applied(watched), await mesh.counts()];
     const began = performance.now();
     await agents.beat(agent, false);
     await follow(watched, seen);
     unhealthyMs.push(performance.now() - began);
+    const after = await mesh.counts();
+    kvBytes += (after.kvBytes - before.kvBytes) / (measured * services.length);
+    kvWrites += (after.kvWrites - before.kvWrites) / (measured * services.length);
   }
-  const after = await mesh.counts();
-  return {
-    unhealthyMs: sorted(unhealthyMs),
-    lostMs: sorted(await losses(watched)),
-    kvBytes: (after.kvBytes - before.kvBytes) / (measured * services.length),
-    kvWrites: (after.kvWrites - before.kvWrites) / (measured * services.length),
-  };
+  for (let turn = 0; turn < measured; turn++) {
+    const { lastHeardMs } = await newcomer(watched, shortLeaseSec);
+    await follow(watched, await applied(watched));
+    lostMs.push(performance.now() - lastHeardMs - shortLeaseSec * 1000);
+  }
+  return { unhealthyMs: sorted(unhealthyMs), lostMs: sorted(lostMs), kvBytes: Math.round(kvBytes), kvWrites };
 }
 
-async function losses(watched: Watched): Promise<number[]> {
+/** One more agent in the group, which all proxies know, and which falls silent. */
+async function newcomer(watched: Watched, leaseSec: number): Promise<{ readonly agent: SimulatedAgent; readonly lastHeardMs: number }> {
   const { agents, group } = watched;
-  const times: number[] = [];
-  for (let turn = 0; turn < measured; turn++) {
-    const seen = await applied(watched);
-    const agent = await agents.joinOne(group, shortLeaseSec);
-    await agents.beat(agent, true);
-    const began = performance.now();
-    await follow(watched, seen);
-    await follow(watched, await applied(watched));
-    times.push(performance.now() - began - shortLeaseSec * 1000);
-  }
-  return times;
+  const seen = await applied(watched);
+  const agent = await agents.joinOne(group, leaseSec);
+  const lastHeardMs = performance.now();
+  await agents.beat(agent, true);
+  await follow(watched, seen);
+  return { agent, lastHeardMs };
 }
 
 /** The newest generation that each proxy has applied. */
