@@ -13,7 +13,7 @@ import { customHeaders, noMutation } from "./headers.ts";
 import { backendProbes } from "./probes.ts";
 import { resolve, shortName } from "./references.ts";
 import { resilienceOf, shareOf } from "./resilience.ts";
-import { ownNamedPort, servingInstances } from "./traffic.ts";
+import { ownNamedPorts, servingInstances } from "./traffic.ts";
 import { trafficPolicyOf } from "./traffic-policies.ts";
 import { read, type ResourceView } from "./view.ts";
 
@@ -155,12 +155,13 @@ function transportOf(sources: readonly (GroupSource | undefined)[]): Transport {
 /** Instances that take part in traffic. */
 function endpointsOf(context: Context, { service, choice }: Omit<Service, "where">, source: GroupSource): Endpoint[] {
   const port = defaultPort(service, source);
+  const ownPort = ownNamedPorts(source, service.portName);
   const probes = backendProbes(context.view, service, source).map(({ id }) => id);
   const facts = factsOf(context.view, source, { wanted: choice, probes });
   return servingInstances(context.view, source).map(({ instance, lease, servingState }) => ({
     instance: instance.name,
     address: instance.address,
-    port: ownNamedPort(source, instance.name, service.portName) ?? instance.port ?? port,
+    port: ownPort(instance.name) ?? instance.port ?? port,
     zone: instance.zone ?? source.zone,
     // What the agent found is known before the first probe, and where there is none.
     health: lease?.report?.healthy === false ? "UNHEALTHY" : healthOf(instance, probes),

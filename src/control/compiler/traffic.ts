@@ -2,7 +2,7 @@
 import type { InstanceReport } from "#instances/group/spec.ts";
 import type { GroupSource } from "./group-source.ts";
 import { otherState, type ServingState, type ServingStates } from "#instances/switching/switch.ts";
-import { drainedKey, leaseKey, servingStatesKey, type DrainedInstances, type InstanceLease } from "./membership.ts";
+import { drainedKey, leaseKey, servingStatesKey, type DrainedInstances, type GroupMember, type InstanceLease } from "./membership.ts";
 import { scopeOf } from "./references.ts";
 import type { ResourceView } from "./view.ts";
 
@@ -51,9 +51,10 @@ export function servingInstances(view: ResourceView, source: GroupSource): reado
   });
 }
 
-/** The port of its own that a backend service's `portName` names. */
-export function ownNamedPort(source: GroupSource, instance: string, portName: string | undefined): number | undefined {
-  if (source.kind !== "unmanaged") return undefined;
-  const member = source.members.find(({ name }) => name === instance);
-  return member?.namedPorts?.find(({ name }) => name === (portName ?? "http"))?.port;
+/** A function that gives the port of its own that `portName` of a backend service names, by instance; undefined where it has none. */
+export function ownNamedPorts(source: GroupSource, portName = "http"): (instance: string) => number | undefined {
+  if (source.kind !== "unmanaged") return () => undefined;
+  const portOf = ({ namedPorts = [] }: GroupMember): number | undefined => namedPorts.find(({ name }) => name === portName)?.port;
+  const ports = new Map(source.members.map((member) => [member.name, portOf(member)]));
+  return (instance) => ports.get(instance);
 }
