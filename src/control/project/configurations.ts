@@ -33,10 +33,12 @@ interface ServiceWarning {
 }
 
 /**
- * What became stale is compiled at once, and again only after so long: a thousand instances that connect together are a few compilations,
- * not a thousand. Half of the time between two pointers of a service.
+ * What became stale is compiled at once; a service that comes again and again only so often: a thousand instances that connect together are
+ * a few compilations, not a thousand. Half of the time between two pointers of a service.
  */
 const staleSpacingMs = 500;
+/** So many compilations are free, as long as they do not come faster in the long run. */
+const staleBurst = 8;
 
 /**
  * What to do with a snapshot that its own proxy would refuse: throw a `UserError`, so that the command is undone; or leave the last good
@@ -59,8 +61,8 @@ interface Parts {
  */
 export class Configurations {
   readonly #parts: Parts;
-  /** Of services that were stale. */
-  readonly #compiledAtMs = new Map<string, number>();
+  /** Of services that were stale: until when their compilations so far would last at that pace. */
+  readonly #paidUntilMs = new Map<string, number>();
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -92,7 +94,7 @@ export class Configurations {
     const stale = [...this.#sql.exec("SELECT service FROM services WHERE is_stale = 1")].map((row) => textOf(row, "service"));
     const later: number[] = [];
     for (const service of stale) {
-      const dueAtMs = (this.#compiledAtMs.get(service) ?? 0) + staleSpacingMs;
+      const dueAtMs = (this.#paidUntilMs.get(service) ?? 0) - staleBurst * staleSpacingMs;
       if (dueAtMs > now) later.push(dueAtMs);
       else this.#compileOne(service, now);
     }
@@ -100,7 +102,7 @@ export class Configurations {
   }
 
   #compileOne(service: string, now: number): void {
-    this.#compiledAtMs.set(service, now);
+    this.#paidUntilMs.set(service, Math.max(now, this.#paidUntilMs.get(service) ?? 0) + staleSpacingMs);
     try {
       this.#parts.database.transactionSync(() => this.#compile(new Set([service]), { unreadable: "keep", now }));
     } catch (thrown) {
@@ -189,7 +191,7 @@ export class Configurations {
     for (const service of removed) {
       sql.exec("DELETE FROM services WHERE service = ?", service);
       sql.exec("DELETE FROM service_dependencies WHERE service = ?", service);
-      this.#compiledAtMs.delete(service);
+      this.#paidUntilMs.delete(service);
       ledger.remove(service, now);
       this.#parts.removed(service);
     }

@@ -9,8 +9,9 @@ import { jsonOf, numberOf, textOf } from "../store/row.ts";
 import { firstRow, type Sql } from "../store/sql.ts";
 import { nextNumber } from "./settings.ts";
 
-/** A list of members is offered at once, and again only after so long: many VMs that join together are a few lists, not one each. */
+/** A long list of members is offered at once, and again only after so long: many VMs that join together are a few lists, not one each. */
 const membersSpacingMs = 500;
+const longList = 100;
 
 /** A specification that its group has not taken yet. */
 export interface GroupTask {
@@ -108,7 +109,7 @@ export class Groups {
     sql.exec(
       "UPDATE group_tasks SET acknowledged_version = max(acknowledged_version, ?), attempts = 0, not_before_ms = ? WHERE key = ?",
       version,
-      members ? now + membersSpacingMs : 0,
+      isLong(members) ? now + membersSpacingMs : 0,
       key,
     );
   }
@@ -150,7 +151,7 @@ export class Groups {
       JSON.stringify(spec),
       spec.version,
       createdVersion,
-      spec.members ? 1 : 0,
+      isLong(spec.members) ? 1 : 0,
     );
   }
 
@@ -165,4 +166,8 @@ export class Groups {
     const row = firstRow(this.#parts.sql.exec("SELECT spec, created_version FROM group_tasks WHERE key = ?", key));
     return row && { spec: jsonOf<GroupSpec>(row, "spec"), createdVersion: numberOf(row, "created_version") };
   }
+}
+
+function isLong(members: GroupSpec["members"]): boolean {
+  return (members?.length ?? 0) > longList;
 }
