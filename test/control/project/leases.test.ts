@@ -135,7 +135,7 @@ test.each<[string, (name: string) => Promise<unknown>]>([
 });
 
 describe("many VMs at once", () => {
-  const count = 50;
+  const count = 120;
   const snapshots = (): number => world.kv.writes.filter(({ key }) => key.startsWith(`snap/demo/${service}/`)).length;
 
   /** All have joined, and their group has said that they are there. */
@@ -148,7 +148,8 @@ describe("many VMs at once", () => {
     }
     const told = world.specs.length;
     await world.pass(1_000);
-    expect([told, world.specs.length], "the group was told at once, and of all of them a little later").toEqual([2, 3]);
+    expect(told, "of few at once").toBeLessThan(count);
+    expect(world.specs.length, "of all of them a little later").toBe(told + 1);
     const { version = 0, members = [] } = world.specs.at(-1) ?? {};
     const rest = { id: "1", port: 80, status: "RUNNING", action: "NONE", health: {}, createdAtMs: 0 } as const;
     const instances = members.map(({ name, address }) => ({ ...rest, name, address }));
@@ -162,7 +163,7 @@ describe("many VMs at once", () => {
     world.project.observeLeases(group, [{ name, enrolment, revision: 1, state: "CONNECTED", sinceMs: world.now, epoch: 1 }]);
   }
 
-  test("are compiled at once, and all of them a little later", async () => {
+  test("are compiled a few times, not once for each", async () => {
     const names = await allJoined();
     expect(names).toHaveLength(count);
     const before = snapshots();
@@ -170,9 +171,11 @@ describe("many VMs at once", () => {
       connected(name);
       await world.settle();
     }
-    expect([endpoints().length, snapshots()]).toEqual([1, before + 1]);
-    await world.pass(2_000);
-    expect([endpoints().length, snapshots()]).toEqual([count, before + 2]);
+    expect(endpoints().length).toBeGreaterThanOrEqual(1);
+    expect(snapshots() - before).toBeLessThan(12);
+    await world.pass(5_000);
+    expect(endpoints()).toHaveLength(count);
+    expect(snapshots() - before, "few, not one for each").toBeLessThan(20);
   });
 
   test("are not forgotten when the object dies before it has compiled them", async () => {
