@@ -1,4 +1,5 @@
 import { messageOf, UserError } from "#base/errors.ts";
+import { Pace } from "#base/pace.ts";
 import { directoryService, keys, schemaVersion } from "#ir/snapshot.ts";
 import { readDirectory, readSnapshot, writeDirectory, writeSnapshot } from "#ir/codec.ts";
 import { compileSnapshot } from "#proxy/match/compile.ts";
@@ -33,12 +34,10 @@ interface ServiceWarning {
 }
 
 /**
- * What became stale is compiled at once; a service that comes again and again only so often: a thousand instances that connect together are
- * a few compilations, not a thousand. Half of the time between two pointers of a service.
+ * Compilations of a service that became stale again and again: a thousand instances that connect together are a few, not a thousand. The
+ * spacing is half of that between two pointers of a service.
  */
-const staleSpacingMs = 500;
-/** So many compilations are free, as long as they do not come faster in the long run. */
-const staleBurst = 8;
+const staleRate = { burst: 8, spacingMs: 500 };
 
 /**
  * What to do with a snapshot that its own proxy would refuse: throw a `UserError`, so that the command is undone; or leave the last good
@@ -61,8 +60,7 @@ interface Parts {
  */
 export class Configurations {
   readonly #parts: Parts;
-  /** Of services that were stale: until when their compilations so far would last at that pace. */
-  readonly #paidUntilMs = new Map<string, number>();
+  readonly #stalePace = new Pace(staleRate);
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -94,7 +92,7 @@ export class Configurations {
     const stale = [...this.#sql.exec("SELECT service FROM services WHERE is_stale = 1")].map((row) => textOf(row, "service"));
     const later: number[] = [];
     for (const service of stale) {
-      const dueAtMs = (this.#paidUntilMs.get(service) ?? 0) - staleBurst * staleSpacingMs;
+      const dueAtMs = this.#stalePace.dueAtMs(service);
       if (dueAtMs > now) later.push(dueAtMs);
       else this.#compileOne(service, now);
     }
@@ -102,7 +100,7 @@ export class Configurations {
   }
 
   #compileOne(service: string, now: number): void {
-    this.#paidUntilMs.set(service, Math.max(now, this.#paidUntilMs.get(service) ?? 0) + staleSpacingMs);
+    this.#stalePace.spend(service, now);
     try {
       this.#parts.database.transactionSync(() => this.#compile(new Set([service]), { unreadable: "keep", now }));
     } catch (thrown) {
@@ -191,7 +189,7 @@ export class Configurations {
     for (const service of removed) {
       sql.exec("DELETE FROM services WHERE service = ?", service);
       sql.exec("DELETE FROM service_dependencies WHERE service = ?", service);
-      this.#paidUntilMs.delete(service);
+      this.#stalePace.forget(service);
       ledger.remove(service, now);
       this.#parts.removed(service);
     }

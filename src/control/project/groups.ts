@@ -1,4 +1,5 @@
 import { sameJson } from "#base/json.ts";
+import { Pace } from "#base/pace.ts";
 import type { GroupKey, GroupReport, GroupSpec } from "#instances/group/spec.ts";
 import type { Change } from "../command.ts";
 import { affectedGroups, compileGroup, type CompiledGroup } from "#control/compiler/groups.ts";
@@ -9,9 +10,8 @@ import { jsonOf, numberOf, textOf } from "../store/row.ts";
 import { firstRow, type Sql } from "../store/sql.ts";
 import { nextNumber } from "./settings.ts";
 
-/** A long list of members is offered at once, and again only after so long: many VMs that join together are a few lists, not one each. */
-const membersSpacingMs = 500;
-const longList = 100;
+/** Specifications that one group is offered: a thousand VMs that join together are a few lists of members, not a thousand. */
+const offerRate = { burst: 8, spacingMs: 500 };
 
 /** A specification that its group has not taken yet. */
 export interface GroupTask {
@@ -43,6 +43,7 @@ interface Known {
  */
 export class Groups {
   readonly #parts: Parts;
+  readonly #offerPace = new Pace(offerRate);
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -103,13 +104,16 @@ export class Groups {
   }
 
   /** The group has taken this version. A deleted group needs nothing more of us. */
-  acknowledge({ key, version, kind, members }: GroupSpec, now: number): void {
+  acknowledge({ key, version, kind }: GroupSpec, now: number): void {
     const { sql } = this.#parts;
-    if (kind === "deleted") sql.exec("DELETE FROM group_tasks WHERE key = ? AND version = ?", key, version);
+    if (kind === "deleted") {
+      this.#offerPace.forget(key);
+      sql.exec("DELETE FROM group_tasks WHERE key = ? AND version = ?", key, version);
+    } else this.#offerPace.spend(key, now);
     sql.exec(
       "UPDATE group_tasks SET acknowledged_version = max(acknowledged_version, ?), attempts = 0, not_before_ms = ? WHERE key = ?",
       version,
-      isLong(members) ? now + membersSpacingMs : 0,
+      this.#offerPace.dueAtMs(key),
       key,
     );
   }
@@ -146,12 +150,11 @@ export class Groups {
     this.#parts.sql.exec(
       `INSERT INTO group_tasks (key, spec, version, created_version) VALUES (?, ?, ?, ?)
        ON CONFLICT (key) DO UPDATE SET spec = excluded.spec, version = excluded.version, created_version = excluded.created_version,
-         attempts = 0, not_before_ms = CASE WHEN attempts = 0 AND ? THEN not_before_ms ELSE 0 END`,
+         attempts = 0, not_before_ms = CASE WHEN attempts = 0 THEN not_before_ms ELSE 0 END`,
       spec.key,
       JSON.stringify(spec),
       spec.version,
       createdVersion,
-      isLong(spec.members) ? 1 : 0,
     );
   }
 
@@ -166,8 +169,4 @@ export class Groups {
     const row = firstRow(this.#parts.sql.exec("SELECT spec, created_version FROM group_tasks WHERE key = ?", key));
     return row && { spec: jsonOf<GroupSpec>(row, "spec"), createdVersion: numberOf(row, "created_version") };
   }
-}
-
-function isLong(members: GroupSpec["members"]): boolean {
-  return (members?.length ?? 0) > longList;
 }

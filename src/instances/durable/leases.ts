@@ -1,5 +1,6 @@
 import type { Clock } from "#base/clock.ts";
 import { messageOf } from "#base/errors.ts";
+import { Pace } from "#base/pace.ts";
 import type { Random } from "#base/random.ts";
 import { connectText, verifyText } from "#base/signing.ts";
 import { within } from "#base/within.ts";
@@ -49,8 +50,9 @@ export interface LeasePorts {
 
 /** Changes that come at once, as when a rack starts, are told to the project in one call. */
 const gatherMs = 50;
-/** Between two calls: the next one takes along what has changed meanwhile. The first heartbeats of thousands are a few calls, not one each. */
-const reportSpacingMs = 500;
+/** Of these calls; the next one takes along what has changed meanwhile. The first heartbeats of thousands are a few calls, not one each. */
+const reportRate = { burst: 4, spacingMs: 500 };
+const toProject = "project";
 /** How often the project is asked whether the proxies have let go of one instance. */
 const releasePollMs = 500;
 /** How often the project is asked to end what was lost for too long. */
@@ -65,11 +67,11 @@ export class Leases {
   readonly #leases = new Map<string, Lease>();
   readonly #presences = new Map<string, Presence>();
   readonly #releases = new Map<string, { readonly released: boolean; readonly askedAtMs: number }>();
+  readonly #reportPace = new Pace(reportRate);
   #group: LeaseGroup | undefined;
   #alarmAtMs = Number.POSITIVE_INFINITY;
   #sending = false;
   #failures = 0;
-  #reportedAtMs = 0;
   #collectNotBeforeMs = 0;
 
   constructor(ports: LeasePorts) {
@@ -226,9 +228,9 @@ export class Leases {
 
   async #report(): Promise<void> {
     const { clock } = this.#ports;
-    const spacingMs = Math.max(gatherMs, this.#reportedAtMs + reportSpacingMs - clock.now());
-    await new Promise((resolve) => setTimeout(resolve, this.#failures === 0 ? spacingMs : backoffMs(this.#failures)));
-    this.#reportedAtMs = clock.now();
+    const waitMs = Math.max(gatherMs, this.#reportPace.dueAtMs(toProject) - clock.now());
+    await new Promise((resolve) => setTimeout(resolve, this.#failures === 0 ? waitMs : backoffMs(this.#failures)));
+    this.#reportPace.spend(toProject, clock.now());
     const group = this.#group;
     const leases = this.#unreported();
     try {
