@@ -40,7 +40,8 @@ interface Side {
   readonly targets: readonly string[];
 }
 
-const warmUpSeconds = 1;
+/** Until V8 has compiled what is used most. */
+const warmUpSeconds = 3;
 
 /**
  * A server of its own for each sample, warmed up: two processes of the same program differ from one another more than a program does from
