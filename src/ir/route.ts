@@ -69,18 +69,21 @@ export interface Destination {
 }
 
 /** Google's `retryConditions` as they are spelled there. */
-export type RetryCondition =
-  | "5xx"
-  | "gateway-error"
-  | "reset"
-  | "connect-failure"
-  | "retriable-4xx"
-  | "refused-stream"
-  | "cancelled"
-  | "deadline-exceeded"
-  | "internal"
-  | "resource-exhausted"
-  | "unavailable";
+export const retryConditions = [
+  "5xx",
+  "gateway-error",
+  "reset",
+  "connect-failure",
+  "retriable-4xx",
+  "refused-stream",
+  "cancelled",
+  "deadline-exceeded",
+  "internal",
+  "resource-exhausted",
+  "unavailable",
+] as const;
+
+export type RetryCondition = (typeof retryConditions)[number];
 
 export interface RetryPolicy {
   readonly conditions: readonly RetryCondition[];

@@ -2,7 +2,7 @@ import type { JsonObject } from "#base/json.ts";
 import { isFieldName, isFieldValue } from "./field.ts";
 import type { Inspector } from "./inspector.ts";
 import { limits } from "./limits.ts";
-import type { RetryCondition } from "./route.ts";
+import { retryConditions } from "./route.ts";
 import { verifyAttempts } from "./verify-attempts.ts";
 import { verifyRateLimits } from "./verify-resilience.ts";
 import { verifyMirror, verifyRulePolicies, verifyTemplate, verifyTemplateRewrite } from "./verify-actions.ts";
@@ -27,20 +27,6 @@ const authorityPattern = /^[A-Za-z0-9._~%!$&'()*+,;=:[\]-]{1,255}$/;
 const pseudoHeaders: readonly string[] = [":method", ":authority", ":path", ":scheme"];
 const int64Pattern = /^-?\d{1,19}$/;
 const base64Pattern = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
-
-const retryConditions: readonly RetryCondition[] = [
-  "5xx",
-  "gateway-error",
-  "reset",
-  "connect-failure",
-  "retriable-4xx",
-  "refused-stream",
-  "cancelled",
-  "deadline-exceeded",
-  "internal",
-  "resource-exhausted",
-  "unavailable",
-];
 
 const milliseconds = [0, Number.MAX_SAFE_INTEGER] as const;
 

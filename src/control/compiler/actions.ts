@@ -1,5 +1,15 @@
 /** What URL maps and HttpRoutes have in common of their actions: destinations, redirects, rewrites, retries. */
-import type { Action, Destination, HeaderMutation, MirrorPolicy, RetryCondition, RetryPolicy, Rewrite, StickyCookie } from "#ir/route.ts";
+import {
+  type Action,
+  type Destination,
+  type HeaderMutation,
+  type MirrorPolicy,
+  type RetryCondition,
+  retryConditions,
+  type RetryPolicy,
+  type Rewrite,
+  type StickyCookie,
+} from "#ir/route.ts";
 import { backendOf } from "./cluster.ts";
 import type { CompiledBackend, Context } from "./context.ts";
 
@@ -81,22 +91,8 @@ interface RetryParts {
   readonly perTryTimeoutMs: number | undefined;
 }
 
-const retryConditions: ReadonlySet<string> = new Set<RetryCondition>([
-  "5xx",
-  "gateway-error",
-  "reset",
-  "connect-failure",
-  "retriable-4xx",
-  "refused-stream",
-  "cancelled",
-  "deadline-exceeded",
-  "internal",
-  "resource-exhausted",
-  "unavailable",
-]);
-
 function isRetryCondition(text: string): text is RetryCondition {
-  return retryConditions.has(text);
+  return retryConditions.some((known) => known === text);
 }
 
 /** One retry where the number is left out (Google). Without a condition nothing is retried, and `where` is warned of. */
