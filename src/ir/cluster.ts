@@ -111,6 +111,23 @@ export interface Subset {
 /** How requests get to an instance: the name of one Fetcher that the proxy's host offers. */
 export type Transport = "vpc-network" | "vpc-service" | "public" | "tunnel";
 
+/** Why the mesh answers in place of a backend service; words of the proxy's reasons. */
+export const degradedReasons = [
+  "overflow",
+  "no_healthy_endpoints",
+  "upstream_connect_failure",
+  "upstream_reset",
+  "upstream_timeout",
+] as const;
+
+/** What callers get in place of the mesh's own answer for one of these reasons; what is absent is as in that answer. */
+export interface DegradedResponse {
+  readonly reasons: readonly (typeof degradedReasons)[number][];
+  readonly status?: number;
+  readonly body?: string;
+  readonly contentType?: string;
+}
+
 /** What a backend service compiles to. */
 export interface Cluster {
   /** Short name of the backend service. */
@@ -134,4 +151,5 @@ export interface Cluster {
   readonly subsetSize?: number;
   /** Requests in flight are limited by a gradient over latency. */
   readonly adaptiveConcurrency?: { readonly minConcurrency: number; readonly maxConcurrency: number };
+  readonly degradedResponse?: DegradedResponse;
 }

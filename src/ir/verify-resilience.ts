@@ -1,6 +1,6 @@
 import type { JsonObject } from "#base/json.ts";
-import type { GroupCapacity, Locality } from "./cluster.ts";
-import { isFieldName } from "./field.ts";
+import { degradedReasons, type GroupCapacity, type Locality } from "./cluster.ts";
+import { isFieldName, isFieldValue } from "./field.ts";
 import type { Inspector } from "./inspector.ts";
 
 /** The part of the verification that concerns what keeps a service up: circuits, outliers, places, capacities, rate limits. */
@@ -31,6 +31,13 @@ export function verifyResilience(inspector: Inspector, cluster: JsonObject): voi
   inspector.optionalObject(cluster, "adaptiveConcurrency", (adaptive) => {
     const least = inspector.integer(adaptive, "minConcurrency", atLeastOne);
     inspector.integer(adaptive, "maxConcurrency", [least, Number.MAX_SAFE_INTEGER]);
+  });
+  inspector.optionalObject(cluster, "degradedResponse", (degraded) => {
+    inspector.strings(degraded, "reasons", (reason) => degradedReasons.some((known) => known === reason));
+    optionalInteger(inspector, degraded, ["status", [200, 599]]);
+    if (degraded["body"] !== undefined) inspector.string(degraded, "body");
+    if (degraded["contentType"] !== undefined && !isFieldValue(inspector.string(degraded, "contentType")))
+      inspector.fail("contentType", "not the value of a header");
   });
 }
 

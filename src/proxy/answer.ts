@@ -76,6 +76,8 @@ export interface Explanation {
   readonly status?: number;
   /** In place of the line of text. */
   readonly body?: string;
+  /** Of that body, where it is no plain text. */
+  readonly contentType?: string;
   /** When to ask again, in whole seconds. */
   readonly retryAfterSec?: number;
   /** Lets a page of another origin read it. */
@@ -87,7 +89,8 @@ export function answer(explanation: Explanation, request: { readonly headers: { 
   const { reason, text, id, cors, status = reasons[reason] } = explanation;
   // A missing configuration is a matter of moments.
   const { body = `wayside: ${reason}: ${text} (${id})\n`, retryAfterSec = reason === "no_config" ? 1 : undefined } = explanation;
-  const headers = new Headers({ "content-type": "text/plain; charset=utf-8", [reasonHeader]: reason, [idHeader]: id });
+  const { contentType = "text/plain; charset=utf-8" } = explanation;
+  const headers = new Headers({ "content-type": contentType, [reasonHeader]: reason, [idHeader]: id });
   if (retryAfterSec !== undefined) headers.set("retry-after", String(retryAfterSec));
   for (const [name, value] of [...(cors?.set ?? []), ...(cors?.add ?? [])]) if (typeof value === "string") headers.set(name, value);
   const grpcType = grpcTypeOf(request.headers);

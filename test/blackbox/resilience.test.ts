@@ -96,6 +96,41 @@ describe("circuit breakers", () => {
   });
 });
 
+describe("a degraded response", () => {
+  it("stands in for the mesh's own where the circuit is open, and for the reasons that it names", async () => {
+    const degradedResponse = { status: 200, body: '{"items":[]}', contentType: "application/json" };
+    const vms = await backends.service("degraded", {
+      groups: [{ name: "degraded", vms: ["degraded-0"] }],
+      more: { circuitBreakers: { maxRequests: 1 } },
+      policy: { degradedResponse },
+    });
+    const vm = vms["degraded-0"] as Vm;
+    vm.delayMs = 500;
+    const [first, second, grpc] = await Promise.all([
+      backends.get("degraded"),
+      watchFor(100).then(() => backends.get("degraded")),
+      watchFor(100).then(() => backends.get("degraded", { headers: { "content-type": "application/grpc" } })),
+    ]);
+    expect([first.status, first.body]).toEqual([200, "degraded-0"]);
+    expect([second.status, second.body, second.headers["content-type"]]).toEqual([200, degradedResponse.body, "application/json"]);
+    expect([second.headers["x-wayside-reason"], second.headers["x-wayside-id"]]).toEqual([
+      "overflow",
+      expect.stringMatching(/^[0-9a-f]{32}$/),
+    ]);
+    expect([grpc.headers["grpc-status"], grpc.body], "what a gRPC client can read").toEqual(["14", ""]);
+
+    await vm.close();
+    await until(
+      "its connections are refused, as before",
+      10_000,
+      async () => reason(await backends.get("degraded")) === "503 upstream_connect_failure",
+    );
+    const on = ["UPSTREAM_CONNECT_FAILURE"];
+    await must(mesh.api, "PATCH", `${policies}/degraded`, { degradedResponse: { ...degradedResponse, on } });
+    await until("the policy's answer", 10_000, async () => (await backends.get("degraded")).body === degradedResponse.body);
+  });
+});
+
 describe("rate limits", () => {
   it("answer 429 with the time to come again, by header, as the policy words it, and follow an edit", async () => {
     const rateLimits = [{ perSecond: 0.1, burst: 2, header: "X-User", status: 429, body: "calm down\n" }];

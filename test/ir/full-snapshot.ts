@@ -167,6 +167,7 @@ export const full: Snapshot = {
       },
       panicPercent: 50,
       adaptiveConcurrency: { minConcurrency: 2, maxConcurrency: 200 },
+      degradedResponse: { reasons: ["overflow", "upstream_timeout"], status: 200, body: "[]", contentType: "application/json" },
     },
   },
 };

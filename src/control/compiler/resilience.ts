@@ -1,6 +1,15 @@
 /** What keeps a backend service up: circuit breakers, outlier detection, places and capacities. Defaults are Google's, filled in here. */
 import { secondsNanosToMs, type SecondsNanos } from "#base/duration.ts";
-import type { CircuitBreakers, Cluster, EndpointGroup, GroupCapacity, Locality, OutlierDetection } from "#ir/cluster.ts";
+import {
+  type CircuitBreakers,
+  type Cluster,
+  degradedReasons,
+  type DegradedResponse,
+  type EndpointGroup,
+  type GroupCapacity,
+  type Locality,
+  type OutlierDetection,
+} from "#ir/cluster.ts";
 import type { BackendService } from "#model/compute/backend-services.ts";
 import { serviceLbPolicies, type ServiceLbPolicy } from "#model/networkservices/service-lb-policies.ts";
 import type { TrafficPolicy } from "#model/wayside/traffic-policies.ts";
@@ -15,18 +24,22 @@ interface Sources {
   readonly policy: TrafficPolicy;
 }
 
-type Resilience = Pick<Cluster, "circuitBreakers" | "outlierDetection" | "locality" | "panicPercent" | "adaptiveConcurrency">;
+type Resilience = Pick<
+  Cluster,
+  "circuitBreakers" | "outlierDetection" | "locality" | "panicPercent" | "adaptiveConcurrency" | "degradedResponse"
+>;
 
 export function resilienceOf(context: Context, { where, service, policy }: Sources): Resilience {
   const breakers = circuitBreakers(context, { where, service, policy });
   const locality = localityOf(context, service, policy);
-  const { panicPercent, adaptiveConcurrency } = policy;
+  const { panicPercent, adaptiveConcurrency, degradedResponse } = policy;
   return {
     ...(breakers && { circuitBreakers: breakers }),
     ...(service.outlierDetection && { outlierDetection: outlierDetection(service.outlierDetection) }),
     ...(locality && { locality }),
     ...(panicPercent !== undefined && { panicPercent }),
     ...(adaptiveConcurrency && { adaptiveConcurrency: adaptiveLimits(adaptiveConcurrency) }),
+    ...(degradedResponse && { degradedResponse: degradedResponseOf(degradedResponse) }),
   };
 }
 
@@ -101,6 +114,13 @@ const mostConcurrency = 1000;
 function adaptiveLimits({ minConcurrency, maxConcurrency }: NonNullable<TrafficPolicy["adaptiveConcurrency"]>) {
   const least = minConcurrency ?? Math.min(leastConcurrency, maxConcurrency ?? leastConcurrency);
   return { minConcurrency: least, maxConcurrency: maxConcurrency ?? Math.max(mostConcurrency, least) };
+}
+
+/** The circuit is open, or nobody is left to be asked: what is known before anything is sent. */
+const degradedByDefault: readonly string[] = ["OVERFLOW", "NO_HEALTHY_ENDPOINTS"];
+
+function degradedResponseOf({ on = degradedByDefault, ...rest }: NonNullable<TrafficPolicy["degradedResponse"]>): DegradedResponse {
+  return { reasons: degradedReasons.filter((reason) => on.includes(reason.toUpperCase())), ...rest };
 }
 
 type Backend = NonNullable<BackendService["backends"]>[number];

@@ -46,6 +46,7 @@ export const waysideMessages: Messages = {
     maxRequestsPerEndpoint: "int32",
     adaptiveConcurrency: "TrafficPolicy.AdaptiveConcurrency",
     inboundKey: "string",
+    degradedResponse: "TrafficPolicy.DegradedResponse",
     hedge: "TrafficPolicy.Hedge",
     rateLimits: "list TrafficPolicy.RateLimit",
   },
@@ -58,6 +59,12 @@ export const waysideMessages: Messages = {
   },
   "TrafficPolicy.Selector": { label: "string", header: "string" },
   "TrafficPolicy.AdaptiveConcurrency": { minConcurrency: "int32", maxConcurrency: "int32" },
+  "TrafficPolicy.DegradedResponse": {
+    on: "list enum OVERFLOW NO_HEALTHY_ENDPOINTS UPSTREAM_CONNECT_FAILURE UPSTREAM_RESET UPSTREAM_TIMEOUT",
+    status: "int32",
+    body: "string",
+    contentType: "string",
+  },
   "TrafficPolicy.Hedge": { afterMs: "int32", attempts: "int32" },
   "TrafficPolicy.RateLimit": {
     scope: "enum PROXY MESH",

@@ -3,7 +3,7 @@ import { checkNetworkName } from "../check/names.ts";
 import type { Report } from "../check/report.ts";
 import { defineKind } from "../define.ts";
 import type { Kind } from "../kind.ts";
-import { list, message, number, text, textMap, type Reading } from "../schema.ts";
+import { list, message, number, text, textMap, texts, type Reading } from "../schema.ts";
 
 const schema = message({
   name: text,
@@ -17,6 +17,7 @@ const schema = message({
   maxRequestsPerEndpoint: number,
   adaptiveConcurrency: message({ minConcurrency: number, maxConcurrency: number }),
   inboundKey: text,
+  degradedResponse: message({ on: texts, status: number, body: text, contentType: text }),
   hedge: message({ afterMs: number, attempts: number }),
   rateLimits: list(
     message({
@@ -45,6 +46,7 @@ const ofBackends = [
   "maxRequestsPerEndpoint",
   "adaptiveConcurrency",
   "inboundKey",
+  "degradedResponse",
 ] as const;
 const ofRoutes = ["hedge", "rateLimits"] as const;
 
@@ -57,7 +59,9 @@ const targets = ["backendServices", "httpRoutes", "grpcRoutes", "urlMaps"];
  * For a backend service: `policy` takes the place of `localityLbPolicy` (PEAK_EWMA, or LEAST_REQUEST with more than two `choices`);
  * `slowStart`; `subset` by labels of instances (of the template, of the registered VM, and an endpoint's annotations), which headers of
  * requests name; `subsetSize`, how many endpoints each proxy uses; `zone`, where the proxies count themselves; `panicPercent`, default 50;
- * `maxRequestsPerEndpoint`; `adaptiveConcurrency`; `inboundKey`, the secret (`secrets/x`) that requests are signed with for inbound listeners.
+ * `maxRequestsPerEndpoint`; `adaptiveConcurrency`; `inboundKey`, the secret (`secrets/x`) that requests are signed with for inbound listeners;
+ * `degradedResponse`, what callers get in place of the mesh's own answer for the reasons in `on` (those of `x-wayside-reason`, by
+ * default OVERFLOW and NO_HEALTHY_ENDPOINTS): `status`, default 503, `body`, and its `contentType`, default `text/plain; charset=utf-8`.
  * For a route, and all of its rules: `hedge`, `rateLimits`. A limit of scope PROXY, the default, is counted by each proxy for each rule, as
  * `perSecond` and `burst`; one of scope MESH by all proxies for all rules, as `requests` in a `periodSec` of 10 or 60.
  */
@@ -82,6 +86,7 @@ export const trafficPolicies: Kind<TrafficPolicy> = defineKind({
     report.range("resource.adaptiveConcurrency.minConcurrency", minConcurrency, [1, 1_000_000]);
     report.range("resource.adaptiveConcurrency.maxConcurrency", maxConcurrency, [minConcurrency ?? 1, 1_000_000]);
     checkInboundKey(report, policy);
+    checkDegradedResponse(report, policy);
     checkRouteFields(report, policy);
   },
   references: ({ target }) => [{ field: "resource.target", value: target, collections: targets }],
@@ -138,6 +143,24 @@ const mostMeshRequests = 100_000;
 /** As with a direct response (Google). */
 const longestBody = 1024;
 
+/** RFC 9110 8.3.1. */
+const mediaType = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}\/[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}(?:[ \t]*;[\t\x20-\x7e]{0,120})?$/;
+
+function checkDegradedResponse(report: Report, { degradedResponse }: TrafficPolicy): void {
+  if (!degradedResponse) return;
+  const path = "resource.degradedResponse";
+  const { body, contentType, status } = degradedResponse;
+  if (status === undefined && body === undefined) report.required(`${path}.body`);
+  report.range(`${path}.status`, status, [200, 599]);
+  checkBody(report, `${path}.body`, body);
+  if (contentType !== undefined && !mediaType.test(contentType))
+    report.invalid(`${path}.contentType`, contentType, "Must be a media type, as in 'application/json'.");
+}
+
+function checkBody(report: Report, path: string, body: string | undefined): void {
+  if (body !== undefined && body.length > longestBody) report.invalid(path, body, `Must have at most ${longestBody} characters.`);
+}
+
 function checkRouteFields(report: Report, { hedge, rateLimits }: TrafficPolicy): void {
   report.range("resource.hedge.attempts", hedge?.attempts, [2, 4]);
   report.range("resource.hedge.afterMs", hedge?.afterMs, [1, 3_600_000]);
@@ -149,8 +172,7 @@ function checkRouteFields(report: Report, { hedge, rateLimits }: TrafficPolicy):
     checkAmount(report, path, limit);
     if (header !== undefined) checkHeaderName(report, `${path}.header`, header);
     report.range(`${path}.status`, status, [400, 599]);
-    if (body !== undefined && body.length > longestBody)
-      report.invalid(`${path}.body`, body, `Must have at most ${longestBody} characters.`);
+    checkBody(report, `${path}.body`, body);
   }
 }
 

@@ -51,6 +51,7 @@ type Balancing = Pick<
   | "subset"
   | "subsetSize"
   | "adaptiveConcurrency"
+  | "degradedResponse"
 >;
 
 export interface ExplainedBackend {
@@ -81,6 +82,7 @@ const balancingFields = [
   "subset",
   "subsetSize",
   "adaptiveConcurrency",
+  "degradedResponse",
 ] as const;
 
 export function explainBackend(cluster: Cluster, observed: readonly ProxyObservation[]): ExplainedBackend {

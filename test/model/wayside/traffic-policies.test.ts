@@ -34,6 +34,12 @@ describe("traffic policies", () => {
     },
     { name: "p", target, inboundKey: "projects/demo/secrets/cart_key" },
     { name: "p", target, inboundKey: "secrets/cart-key" },
+    { name: "p", target, degradedResponse: { body: "later" } },
+    {
+      name: "p",
+      target,
+      degradedResponse: { on: ["OVERFLOW", "upstream_timeout"], status: 200, body: "[]", contentType: "application/json; charset=utf-8" },
+    },
   ];
   it.each(accepted)("accepts %j", (policy) => expect(faultsOf(trafficPolicies, policy)).toEqual([]));
 
@@ -85,6 +91,23 @@ describe("traffic policies", () => {
     [
       { name: "p", target: route, inboundKey: "secrets/k" },
       ["Invalid value for field 'resource.inboundKey': 'secrets/k'. Only a policy whose target is a backend service can have it."],
+    ],
+    [{ name: "p", target, degradedResponse: { on: ["OVERFLOW"] } }, ["Required field 'resource.degradedResponse.body' not specified"]],
+    [
+      { name: "p", target, degradedResponse: { status: 199, body: "x".repeat(1025), contentType: "json\r\nx: y" } },
+      [
+        "Invalid value for field 'resource.degradedResponse.status': '199'. Must be greater than or equal to 200",
+        expect.stringMatching(/'resource.degradedResponse.body'.*Must have at most 1024 characters/) as unknown as string,
+        expect.stringContaining("Must be a media type, as in 'application/json'.") as unknown as string,
+      ],
+    ],
+    [
+      { name: "p", target, degradedResponse: { on: ["RATE_LIMITED"], body: "x" } },
+      [expect.stringContaining("Invalid value at 'resource.degradedResponse.on[0]'") as unknown as string],
+    ],
+    [
+      { name: "p", target: route, degradedResponse: { body: "x" } },
+      [expect.stringContaining("Only a policy whose target is a backend service can have it.") as unknown as string],
     ],
     [{ name: "p", target, subsetSize: 0 }, ["Invalid value for field 'resource.subsetSize': '0'. Must be greater than or equal to 1"]],
     [{ name: "p", target: route, rateLimits: [{}] }, ["Required field 'resource.rateLimits[0].perSecond' not specified"]],
